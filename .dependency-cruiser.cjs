@@ -1,0 +1,75 @@
+// Who may import whom. The rules of ARCHITECTURE.md, "Direction of dependencies".
+const decide = 'policy|token|reference-values|resources|decisions|collateral';
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'leaves-import-leaves',
+      comment:
+        'bytes, json, errors, x509, evidence, claims and protocol are pure: no I/O, no stage of the flow',
+      severity: 'error',
+      from: { path: '^server/(bytes|json|errors|x509|evidence|claims|protocol)/' },
+      to: { path: '^server/', pathNot: '^server/(bytes|json|errors|x509|evidence|claims|protocol)/' },
+    },
+    {
+      name: 'verifiers-only-verify',
+      severity: 'error',
+      from: { path: '^server/verifiers/' },
+      to: { path: `^server/(${decide}|kbs|http|storage|admin|attestation|cli)/` },
+    },
+    {
+      name: 'one-verifier-per-folder',
+      severity: 'error',
+      from: { path: '^server/verifiers/([^/]+)/' },
+      to: { path: '^server/verifiers/[^/]+/', pathNot: '^server/verifiers/$1/' },
+    },
+    {
+      name: 'stages-do-not-know-each-other',
+      severity: 'error',
+      from: { path: `^server/(${decide})/` },
+      to: { path: `^server/(${decide})/`, pathNot: '^server/$1/' },
+    },
+    {
+      name: 'stages-do-not-know-use-cases',
+      severity: 'error',
+      from: { path: `^server/(${decide}|storage)/`, pathNot: '-routes\\.ts$' },
+      to: { path: '^server/(attestation|kbs|admin|http|cli)/' },
+    },
+    {
+      name: 'only-routes-know-fastify',
+      severity: 'error',
+      from: { path: '^server/', pathNot: '(-routes\\.ts$|^server/app\\.ts$|^server/http/)' },
+      to: { path: 'node_modules/(fastify|@fastify)' },
+    },
+    {
+      name: 'only-repositories-know-kysely',
+      severity: 'error',
+      from: { path: '^server/', pathNot: '(-repository\\.ts$|^server/storage/)' },
+      to: { path: 'node_modules/(kysely|pg)/' },
+    },
+    {
+      name: 'one-file-knows-opa-wasm',
+      severity: 'error',
+      from: { path: '^server/', pathNot: '^server/policy/wasm-policy\\.ts$' },
+      to: { path: 'node_modules/@open-policy-agent' },
+    },
+    {
+      name: 'migrations-are-frozen',
+      severity: 'error',
+      from: { path: '^migrations/' },
+      to: { path: '^(server|agent|test)/' },
+    },
+    {
+      name: 'nothing-imports-tests',
+      severity: 'error',
+      from: { path: '^(server|agent|migrations)/' },
+      to: { path: '^test/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js'], conditionNames: ['import', 'node', 'types'] },
+  },
+};

@@ -1,0 +1,29 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** Equality in constant time for equal lengths; different lengths are different. */
+export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
+  return left.byteLength === right.byteLength && timingSafeEqual(left, right);
+}
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts);
+}
+
+/**
+ * The expected value brought to the length of the field that carries it: shorter ones are padded with zeros.
+ * Longer ones do not fit and are `undefined`: cutting them would compare less than the caller asked for.
+ */
+export function padTo(bytes: Uint8Array, length: number): Uint8Array | undefined {
+  if (bytes.byteLength > length) return undefined;
+  const padded = new Uint8Array(length);
+  padded.set(bytes);
+  return padded;
+}
+
+export function sha256(bytes: Uint8Array | string): Uint8Array {
+  return createHash('sha256').update(bytes).digest();
+}
+
+export function sha384(bytes: Uint8Array | string): Uint8Array {
+  return createHash('sha384').update(bytes).digest();
+}

@@ -1,0 +1,79 @@
+import { MalformedError } from '../errors/malformed-error.ts';
+
+const BASE64URL = /^[A-Za-z0-9_-]*$/;
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const HEX = /^(?:[0-9a-fA-F]{2})*$/;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Lower-case hex. */
+export function toHex(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('hex');
+}
+
+/** Base64 with the standard alphabet and padding (RFC 4648, section 4). */
+export function toBase64(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('base64');
+}
+
+/** Base64 with the URL alphabet, without padding (RFC 4648, section 5). */
+export function toBase64Url(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('base64url');
+}
+
+export function toUtf8(text: string): Uint8Array {
+  return Buffer.from(text, 'utf8');
+}
+
+/** Throws MalformedError ENCODING_MALFORMED when the text is not pairs of hex digits. */
+export function fromHex(text: string): Uint8Array {
+  if (!HEX.test(text)) throw malformed('pairs of hex digits', text);
+  return Buffer.from(text, 'hex');
+}
+
+/** Strict: no padding, no other characters, canonical (no stray bits in the last one). */
+export function fromBase64Url(text: string): Uint8Array {
+  if (!BASE64URL.test(text)) throw malformed('base64url without padding', text);
+  const bytes = Buffer.from(text, 'base64url');
+  if (!isCanonical(text, bytes, 'base64url')) throw malformed('canonical base64url without padding', text);
+  return bytes;
+}
+
+/** Strict: standard alphabet, padded, canonical. */
+export function fromBase64(text: string): Uint8Array {
+  if (text.length % 4 !== 0 || !BASE64.test(text)) throw malformed('padded base64', text);
+  const bytes = Buffer.from(text, 'base64');
+  if (!isCanonical(text, bytes, 'base64')) throw malformed('canonical padded base64', text);
+  return bytes;
+}
+
+/** Throws MalformedError ENCODING_MALFORMED where the bytes are not UTF-8. */
+export function fromUtf8(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new MalformedError(
+      'ENCODING_MALFORMED',
+      `expected UTF-8 text, got ${bytes.byteLength} bytes that are not`,
+      { cause },
+    );
+  }
+}
+
+/** Only the last characters can carry stray bits, so only they are encoded again. */
+function isCanonical(text: string, bytes: Buffer, encoding: 'base64' | 'base64url'): boolean {
+  const tail = bytes.subarray(bytes.byteLength - (bytes.byteLength % 3 || 3)).toString(encoding);
+  const expectedLength =
+    encoding === 'base64' ? Math.ceil(bytes.byteLength / 3) * 4 : Math.ceil((bytes.byteLength * 4) / 3);
+  return text.length === expectedLength && text.endsWith(tail);
+}
+
+function malformed(expected: string, text: string): MalformedError {
+  return new MalformedError(
+    'ENCODING_MALFORMED',
+    `expected ${expected}, got ${text.length} characters that are not`,
+  );
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,13 @@
+/**
+ * An error that callers tell apart by its code. People read the message: what was expected and what came,
+ * never a secret, a path or a whole certificate.
+ */
+export class CodedError<Code extends string = string> extends Error {
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}

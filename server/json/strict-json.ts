@@ -1,0 +1,129 @@
+import { type MalformedCode, MalformedError } from '../errors/malformed-error.ts';
+
+/** Deeper than any document of the protocols, far from the depth at which a recursive reader runs out of stack. */
+const MAX_DEPTH = 64;
+/** A run of digits that may be an integer beyond 2^53. */
+const LONG_NUMBER = /[0-9]{16}/;
+const INTEGER = /^-?[0-9]+$/;
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/**
+ * Reads JSON (RFC 8259) from an untrusted sender. Beyond `JSON.parse` it refuses what two readers could take
+ * differently: duplicate keys, and keys that JavaScript treats specially; and bounds the depth to 64.
+ * Throws MalformedError: JSON_MALFORMED, JSON_TOO_DEEP, JSON_DUPLICATE_KEY, JSON_FORBIDDEN_KEY.
+ */
+export function parseJson(text: string): unknown {
+  checkStructure(text);
+  return parse(text);
+}
+
+/** As parseJson, with integers beyond ±2^53 as bigint, since evidence is signed over their exact values. */
+export function parseJsonWithBigInts(text: string): unknown {
+  checkStructure(text);
+  if (!LONG_NUMBER.test(text)) return parse(text);
+  return parse(text, exactInteger);
+}
+
+function parse(text: string, reviver?: typeof exactInteger): unknown {
+  try {
+    return JSON.parse(text, reviver) as unknown;
+  } catch (cause) {
+    throw malformed('JSON_MALFORMED', `expected JSON, got ${text.length} characters that are not`, { cause });
+  }
+}
+
+function exactInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source;
+  if (typeof value !== 'number' || Number.isSafeInteger(value) || source === undefined) return value;
+  return INTEGER.test(source) ? BigInt(source) : value;
+}
+
+/**
+ * One pass over the structural characters, without recursion: depth, and the keys of each object. It trusts nothing
+ * else; whether the text is JSON at all is decided by JSON.parse afterwards.
+ */
+function checkStructure(text: string): void {
+  /** One entry an open container: the keys seen so far in an object, undefined in an array. */
+  const open: (Set<string> | undefined)[] = [];
+  let expectsKey = false;
+  for (let index = 0; index < text.length; index++) {
+    switch (text.charCodeAt(index)) {
+      case QUOTE: {
+        const end = endOfString(text, index);
+        if (expectsKey) addKey(open.at(-1), text.slice(index, end + 1));
+        expectsKey = false;
+        index = end;
+        break;
+      }
+      case OPEN_BRACE:
+        push(open, new Set());
+        expectsKey = true;
+        break;
+      case OPEN_BRACKET:
+        push(open, undefined);
+        expectsKey = false;
+        break;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        open.pop();
+        expectsKey = false;
+        break;
+      case COMMA:
+        expectsKey = open.at(-1) !== undefined;
+        break;
+      case COLON:
+        expectsKey = false;
+        break;
+    }
+  }
+}
+
+function push(open: (Set<string> | undefined)[], keys: Set<string> | undefined): void {
+  if (open.length === MAX_DEPTH) {
+    throw malformed('JSON_TOO_DEEP', `expected at most ${MAX_DEPTH} levels of JSON, got more`);
+  }
+  open.push(keys);
+}
+
+/** The index of the closing quote, or of the last character when there is none (JSON.parse then refuses). */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end === -1 ? text.length - 1 : end;
+}
+
+function isEscaped(text: string, quote: number): boolean {
+  let backslashes = 0;
+  while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes++;
+  return backslashes % 2 === 1;
+}
+
+function addKey(keys: Set<string> | undefined, quoted: string): void {
+  if (keys === undefined) return;
+  const key = quoted.includes('\\') ? unescape(quoted) : quoted.slice(1, -1);
+  if (FORBIDDEN_KEYS.has(key))
+    throw malformed('JSON_FORBIDDEN_KEY', `expected no JSON member named '${key}'`);
+  if (keys.has(key)) {
+    throw malformed('JSON_DUPLICATE_KEY', `expected each JSON member once, got '${key.slice(0, 64)}' twice`);
+  }
+  keys.add(key);
+}
+
+/** Two spellings of one key (`"a"`, `"\u0061"`) are the same key. */
+function unescape(quoted: string): string {
+  const value = parse(quoted);
+  return typeof value === 'string' ? value : quoted;
+}
+
+function malformed(code: MalformedCode, message: string, options?: ErrorOptions): MalformedError {
+  return new MalformedError(code, message, options);
+}

@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  fromBase64,
+  fromBase64Url,
+  fromHex,
+  fromUtf8,
+  toBase64,
+  toBase64Url,
+  toHex,
+  toUtf8,
+} from '../../../server/bytes/encoding.ts';
+
+const bytes = fc.uint8Array({ maxLength: 100 });
+const plain = (value: Uint8Array) => [...value];
+
+describe('encodings', () => {
+  it('round-trip', () => {
+    fc.assert(
+      fc.property(bytes, (value) => {
+        expect(plain(fromHex(toHex(value)))).toEqual(plain(value));
+        expect(plain(fromBase64(toBase64(value)))).toEqual(plain(value));
+        expect(plain(fromBase64Url(toBase64Url(value)))).toEqual(plain(value));
+      }),
+    );
+    expect(fromUtf8(toUtf8('grün'))).toBe('grün');
+  });
+
+  it.each([
+    ['base64url with padding', () => fromBase64Url('YQ==')],
+    ['base64url in the standard alphabet', () => fromBase64Url('+/+/')],
+    ['base64url with stray bits', () => fromBase64Url('YR')],
+    ['base64url of an impossible length', () => fromBase64Url('YWFhY')],
+    ['base64url with a line break', () => fromBase64Url('YWFh\n')],
+    ['base64 without padding', () => fromBase64('YQ')],
+    ['base64 in the URL alphabet', () => fromBase64('-_-_')],
+    ['base64 with stray bits', () => fromBase64('YR==')],
+    ['base64 with padding inside', () => fromBase64('YQ==YQ==')],
+    ['hex of odd length', () => fromHex('abc')],
+    ['hex with other letters', () => fromHex('0g')],
+    ['bytes that are not UTF-8', () => fromUtf8(Uint8Array.of(0xc3, 0x28))],
+  ])('refuse %s', (_what, decode) => {
+    expect(decode).toThrow(expect.objectContaining({ code: 'ENCODING_MALFORMED' }));
+  });
+
+  it('accept no second spelling of the same bytes', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 40 }), (text) => {
+        for (const [decode, encode] of [
+          [fromBase64, toBase64],
+          [fromBase64Url, toBase64Url],
+        ] as const) {
+          let decoded: Uint8Array | undefined;
+          try {
+            decoded = decode(text);
+          } catch {
+            // refused: nothing to compare
+          }
+          if (decoded !== undefined) expect(encode(decoded)).toBe(text);
+        }
+      }),
+    );
+  });
+});
