@@ -3,6 +3,7 @@ import { type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { fromBase64Url, fromUtf8 } from '../bytes/encoding.ts';
 import { type Clock } from '../clock.ts';
+import { NotFoundError } from '../errors/not-found-error.ts';
 import { isTee, type Tee } from '../evidence/tee.ts';
 import { type Attest } from './attest.ts';
 import { attestationRequestSchema, challengeRequestSchema } from './attestation-request.ts';
@@ -62,7 +63,7 @@ export const attestationRoutes: FastifyPluginAsync<AttestationRoutesOptions> = a
 
   app.get('/policy/*', { schema: { params: z.object({ '*': z.string() }) } }, async (request, reply) => {
     const rego = await options.findPolicy(request.params['*']);
-    if (rego === undefined) return await reply.callNotFound();
+    if (rego === undefined) throw new NotFoundError('no policy of this id');
     return await reply.type('text/plain').send(rego);
   });
 };
