@@ -21,19 +21,14 @@ async function spendAll(db: Db, nonces: readonly SpentNonce[]): Promise<readonly
     hash: toHex(hash),
     expires_at: expiresAt.toISOString(),
   }));
+  // In one order on every replica: two that insert the same nonces in different orders would wait for each other.
+  const sorted = rows.toSorted((left, right) => (left.hash < right.hash ? -1 : 1));
   // The unique key decides between replicas.
   const inserted = await sql<{ hash: Uint8Array }>`insert into spent_nonce (hash, expires_at)
     select decode(hash, 'hex'), expires_at
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as t (hash text, expires_at timestamptz)
+    from jsonb_to_recordset(${JSON.stringify(sorted)}::jsonb) as t (hash text, expires_at timestamptz)
     on conflict do nothing returning hash`.execute(db);
   const first = new Set(inserted.rows.map(({ hash }) => toHex(hash)));
   // Of two callers in one batch, only one is first: deleting tells them apart.
   return rows.map(({ hash }) => first.delete(hash));
-}
-
-/** Forgets nonces that have expired, at most `limit`; resolves to how many. */
-export async function deleteExpiredNonces(db: Db, at: Date, limit: number): Promise<number> {
-  const result = await sql`delete from spent_nonce where hash in
-    (select hash from spent_nonce where expires_at < ${at} limit ${limit})`.execute(db);
-  return Number(result.numAffectedRows ?? 0n);
 }

@@ -33,7 +33,7 @@ const FRAMEWORK_PROBLEMS: ReadonlyMap<string, Problem> = new Map([
 /** What a client may know of an error. Our own failures say nothing but that they are ours. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof DecidedError) return { ...problemOf(error.cause), decisionId: error.decisionId };
-  if (error instanceof CodedError) return codedProblem(error);
+  if (error instanceof CodedError) return codedProblem(error as CodedError);
   if (hasZodFastifySchemaValidationErrors(error)) {
     const detail = error.validation
       .map(({ instancePath, message }) => `${instancePath || '/'}: ${message ?? ''}`)

@@ -1,0 +1,68 @@
+import { readFile } from 'node:fs/promises';
+import { fromUtf8 } from '../bytes/encoding.ts';
+import { type Collateral, type CollateralStore } from '../collateral/collateral.ts';
+import { type Config } from '../config/load-config.ts';
+import { createVerifierRegistry, type VerifierRegistry } from '../verifiers/registry.ts';
+import { sampleDeviceVerifier, sampleVerifier } from '../verifiers/sample/sample-verifier.ts';
+import { anchorsFromCertificates, type SnpAnchors } from '../verifiers/snp/anchor-set.ts';
+import { amdAnchors } from '../verifiers/snp/anchors.ts';
+import { collateralFromCertificate, collateralFromRevocationList } from '../verifiers/snp/collateral-keys.ts';
+import { createSnpVerifier } from '../verifiers/snp/snp-verifier.ts';
+import { parseCertificate, parseCertificateBundle } from '../x509/certificate.ts';
+import { parseRevocationList } from '../x509/crl.ts';
+import { looksLikePem, splitPem } from '../x509/pem.ts';
+import { X509Error } from '../x509/x509-error.ts';
+
+/** The verifiers that the configuration enables, with what each believes and where its collateral comes from. */
+export async function createVerifiers(
+  config: Config,
+  store: CollateralStore,
+  fetch: typeof globalThis.fetch,
+): Promise<VerifierRegistry> {
+  const { verifiers, collateral } = config;
+  const { enabled, kds_url: kdsUrl, allowed_vmpls: allowedVmpls } = verifiers.snp;
+  return createVerifierRegistry({
+    ...(enabled && {
+      snp: createSnpVerifier({
+        anchors: await snpAnchors(verifiers.dangerously_replace_vendor_roots),
+        store,
+        kds: kdsUrl === '' ? undefined : { baseUrl: kdsUrl, fetch },
+        revocation: collateral.revocation,
+        maxStaleSeconds: collateral.max_stale_seconds,
+        allowedVmpls,
+      }),
+    }),
+    ...(verifiers.dangerously_accept_sample_evidence && {
+      sample: sampleVerifier,
+      sampledevice: sampleDeviceVerifier,
+    }),
+  });
+}
+
+async function snpAnchors(files: readonly string[]): Promise<SnpAnchors> {
+  if (files.length === 0) return amdAnchors();
+  const bundles = await Promise.all(files.map(async (file) => await readFile(file, 'utf8')));
+  return anchorsFromCertificates(bundles.flatMap(parseCertificateBundle));
+}
+
+/** Tells what imported bytes are: a certificate or revocation list of a vendor whose verifier we have. */
+export function classifyCollateral(bytes: Uint8Array): readonly Collateral[] {
+  const isPem = looksLikePem(bytes);
+  const certificates = isPem ? splitPem(fromUtf8(bytes), 'certificate') : [bytes];
+  const lists = isPem ? splitPem(fromUtf8(bytes), 'crl') : [bytes];
+  return [
+    ...certificates.flatMap((der) => recognized(() => collateralFromCertificate(parseCertificate(der)))),
+    ...lists.flatMap((der) => recognized(() => collateralFromRevocationList(parseRevocationList(der)))),
+  ];
+}
+
+/** What does not parse as one thing may be another. */
+function recognized(read: () => Collateral | undefined): readonly Collateral[] {
+  try {
+    const collateral = read();
+    return collateral === undefined ? [] : [collateral];
+  } catch (error) {
+    if (error instanceof X509Error) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import { toHex } from '../bytes/encoding.ts';
+import { type Changes } from '../storage/changes.ts';
+import { type ServerKeys } from '../storage/server-key-repository.ts';
+import { type TicketKeys } from './ticket.ts';
+
+/**
+ * The keys that authenticate nonces and handshakes: the same on every replica, made by the first one, loaded again when
+ * they change. `report` hears of a reload that failed; the keys of before stay in use then.
+ */
+export async function loadTicketKeys(
+  serverKeys: Pick<ServerKeys, 'loadOrCreate' | 'list'>,
+  changes: Pick<Changes, 'on'>,
+  report: (error: unknown) => void,
+): Promise<() => TicketKeys> {
+  let keys = await load(serverKeys);
+  changes.on('server-key', () => {
+    load(serverKeys).then((loaded) => {
+      keys = loaded;
+    }, report);
+  });
+  return () => keys;
+}
+
+async function load(serverKeys: Pick<ServerKeys, 'loadOrCreate' | 'list'>): Promise<TicketKeys> {
+  const newest = await serverKeys.loadOrCreate('freshness', async () => ({
+    id: `freshness-${toHex(randomBytes(8))}`,
+    secret: randomBytes(32),
+    publicJwk: undefined,
+  }));
+  const others = (await serverKeys.list('freshness')).filter(({ id }) => id !== newest.id);
+  return [newest.secret, ...others.map(({ secret }) => secret)];
+}
