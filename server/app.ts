@@ -1,5 +1,12 @@
 import rateLimit from '@fastify/rate-limit';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { type AttestationRoutesOptions, attestationRoutes } from './attestation/attestation-routes.ts';
 import { type CollateralRoutesOptions, collateralRoutes } from './collateral/collateral-routes.ts';
@@ -9,6 +16,7 @@ import { replyWithProblem } from './http/error-reply.ts';
 import { type HealthRoutesOptions, healthRoutes } from './http/health-routes.ts';
 import { limitInFlight } from './http/in-flight.ts';
 import { useStrictJsonBodies } from './http/json-body.ts';
+import { replyWithKbsError } from './kbs/kbs-error-routes.ts';
 import { type KbsRoutesOptions, kbsRoutes } from './kbs/kbs-routes.ts';
 import { type PolicyRoutesOptions, policyRoutes } from './policy/policy-routes.ts';
 import {
@@ -29,12 +37,13 @@ export interface Services {
   readonly health: HealthRoutesOptions;
 }
 
+/** The listener's part of the configuration, by its names there. */
 export interface AppOptions {
   readonly log: FastifyBaseLogger;
-  readonly bodyLimitBytes: number;
-  readonly rateLimitPerMinute: number;
-  readonly maxInFlight: number;
-  readonly trustProxy: boolean;
+  readonly body_limit_bytes: number;
+  readonly rate_limit_per_minute: number;
+  readonly max_in_flight: number;
+  readonly trust_proxy: boolean;
 }
 
 /** Tokens of guests with many devices in `Authorization` are larger than Node's 16 KiB. */
@@ -48,12 +57,13 @@ export async function buildApp(services: Services, options: AppOptions): Promise
   const app = Fastify({
     loggerInstance: options.log,
     disableRequestLogging: true,
-    bodyLimit: options.bodyLimitBytes,
-    trustProxy: options.trustProxy,
+    bodyLimit: options.body_limit_bytes,
+    trustProxy: options.trust_proxy,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     return503OnClosing: true,
+    frameworkErrors: replyToBadTarget,
     forceCloseConnections: 'idle',
     http: { maxHeaderSize: MAX_HEADER_BYTES },
   });
@@ -68,19 +78,32 @@ export async function buildApp(services: Services, options: AppOptions): Promise
   useStrictJsonBodies(app);
   await app.register(healthRoutes, services.health);
   await app.register(async (limited) => {
-    limitInFlight(limited, options.maxInFlight);
+    limitInFlight(limited, options.max_in_flight);
     await limited.register(publicRoutes(services, options));
     await limited.register(verigoApi(services), { prefix: '/api/v1' });
   });
   return await app;
 }
 
+/** A target that no router can read, such as `/%zz`, in the form that its face speaks. */
+async function replyToBadTarget(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const isBroker = request.raw.url?.startsWith('/kbs/v0') === true;
+  await (isBroker ? replyWithKbsError('InvalidRequestPath') : replyWithProblem)(error, request, reply);
+}
+
 /** Upstream's faces. What needs no credentials is limited by address. */
-function publicRoutes(services: Services, { rateLimitPerMinute }: AppOptions): FastifyPluginAsync {
+function publicRoutes(
+  services: Services,
+  { rate_limit_per_minute: perMinute }: AppOptions,
+): FastifyPluginAsync {
   return async (app) => {
-    if (rateLimitPerMinute > 0) {
+    if (perMinute > 0) {
       await app.register(rateLimit, {
-        max: rateLimitPerMinute,
+        max: perMinute,
         timeWindow: '1 minute',
         cache: 50_000,
         allowList: (request) => request.method !== 'POST',

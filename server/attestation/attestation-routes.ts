@@ -40,7 +40,7 @@ export const attestationRoutes: FastifyPluginAsync<AttestationRoutesOptions> = a
 
   app.post('/attestation', { schema: { body: attestationRequestSchema } }, async (request, reply) => {
     const { token, decisionId, warnings } = await options.attest(request.body, clock());
-    warnings.forEach((warning) => reply.header('warning', toWarningHeader(warning)));
+    if (warnings.length > 0) reply.header('warning', warnings.map(toWarningHeader));
     return await reply
       .header('verigo-decision-id', decisionId)
       .header('cache-control', 'no-store')
@@ -52,7 +52,7 @@ export const attestationRoutes: FastifyPluginAsync<AttestationRoutesOptions> = a
     await options.authorizePolicyChange(request);
     const { policy_id: id, policy } = request.body;
     const warnings = await options.setPolicy(id, fromUtf8(fromBase64Url(policy)), request);
-    warnings.forEach((warning) => reply.header('warning', toWarningHeader(warning)));
+    if (warnings.length > 0) reply.header('warning', warnings.map(toWarningHeader));
     return await reply.code(200).send();
   });
 

@@ -30,7 +30,9 @@ const ABSENT = Symbol('absent');
 /** Collateral in the database, with a bounded cache in front that forgets all on any change. */
 export function createCollateralRepository(db: Db, changes: Changes, now: () => Date): CollateralRepository {
   const cache = new LRUCache<string, Collateral | typeof ABSENT>({ max: MAX_CACHED });
+  let changesSeen = 0;
   changes.on('collateral', () => {
+    changesSeen++;
     cache.clear();
   });
   async function putAll(items: readonly Collateral[]): Promise<void> {
@@ -38,6 +40,7 @@ export function createCollateralRepository(db: Db, changes: Changes, now: () => 
       for (const item of items) await upsert(transaction, item, now());
       await changes.announce(transaction, 'collateral');
     });
+    changesSeen++;
     for (const { kind, key } of items) cache.delete(`${kind} ${key}`);
   }
 
@@ -46,7 +49,10 @@ export function createCollateralRepository(db: Db, changes: Changes, now: () => 
       const cacheKey = `${kind} ${key}`;
       const cached = cache.get(cacheKey);
       if (cached !== undefined) return cached === ABSENT ? undefined : cached;
+      const before = changesSeen;
       const found = await select(db, kind, key);
+      // What was read before a change must not be kept after the news of it has passed.
+      if (before !== changesSeen) return found;
       if (found === undefined) cache.set(cacheKey, ABSENT, { ttl: ABSENT_MILLISECONDS });
       else cache.set(cacheKey, found);
       return found;
@@ -89,6 +95,7 @@ async function select(db: Db, kind: CollateralKind, key: string): Promise<Collat
   return row === undefined ? undefined : toCollateral(row);
 }
 
+/** What an operator imported stays, unless what is fetched later is also valid for longer. */
 async function upsert(db: Db, collateral: Collateral, storedAt: Date): Promise<void> {
   const { kind, key, source } = collateral;
   const values = {
@@ -100,7 +107,18 @@ async function upsert(db: Db, collateral: Collateral, storedAt: Date): Promise<v
   await db
     .insertInto('collateral')
     .values({ kind, key, ...values })
-    .onConflict((conflict) => conflict.columns(['kind', 'key']).doUpdateSet(values))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['kind', 'key'])
+        .doUpdateSet(values)
+        .where((eb) =>
+          eb.or([
+            eb('excluded.source', '=', 'imported'),
+            eb('collateral.source', '=', 'fetched'),
+            eb('excluded.expires_at', '>', eb.ref('collateral.expires_at')),
+          ]),
+        ),
+    )
     .execute();
 }
 

@@ -32,6 +32,10 @@ interface Row {
   readonly detail: JsonObject;
 }
 
+/** JSON.stringify escapes exactly these; a backslash before them that is itself escaped makes them plain text. */
+const UNSTORABLE = /\\u(?:0000|d[89a-f])/;
+const UNSTORABLE_ESCAPES = /(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g;
+
 export function createDecisionRepository(db: Db): DecisionRepository {
   return {
     async insert(decisions) {
@@ -39,7 +43,7 @@ export function createDecisionRepository(db: Db): DecisionRepository {
       await sql`insert into decision
           (id, at, kind, outcome, code, subject, policy, policy_sha384, evidence_sha256, detail)
         select id, at, kind, outcome, code, subject, policy, policy_sha384, evidence_sha256, detail
-        from jsonb_to_recordset(${JSON.stringify(decisions.map(toRow))}::jsonb) as t (
+        from jsonb_to_recordset(${toStorableJson(decisions.map(toRow))}::jsonb) as t (
           id uuid, at timestamptz, kind text, outcome text, code text, subject text,
           policy text, policy_sha384 text, evidence_sha256 text, detail jsonb)`.execute(db);
     },
@@ -55,6 +59,15 @@ export function createDecisionRepository(db: Db): DecisionRepository {
       return (await query.execute()).map(toDecision);
     },
   };
+}
+
+/**
+ * Postgres stores neither NUL nor half of a surrogate pair, and both may come from whom the decision is about. They are
+ * written as U+FFFD: a decision that cannot be recorded would be one that leaves no trace.
+ */
+function toStorableJson(rows: readonly unknown[]): string {
+  const text = JSON.stringify(rows);
+  return UNSTORABLE.test(text) ? text.replaceAll(UNSTORABLE_ESCAPES, '$1\\ufffd') : text;
 }
 
 function toRow(decision: Decision): Omit<Row, 'at'> & { readonly at: string } {

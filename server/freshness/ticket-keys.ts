@@ -13,13 +13,15 @@ export async function loadTicketKeys(
   changes: Pick<Changes, 'on'>,
   report: (error: unknown) => void,
 ): Promise<() => TicketKeys> {
-  let keys = await load(serverKeys);
+  let keys: TicketKeys | undefined;
+  // Listening comes first: a rotation between the two would be missed.
   changes.on('server-key', () => {
     load(serverKeys).then((loaded) => {
       keys = loaded;
     }, report);
   });
-  return () => keys;
+  const first = await load(serverKeys);
+  return () => keys ?? first;
 }
 
 async function load(serverKeys: Pick<ServerKeys, 'loadOrCreate' | 'list'>): Promise<TicketKeys> {

@@ -50,7 +50,7 @@ describe('the decision log', () => {
   });
 
   it('makes ids of version 7 that sort as they were made, also when the clock goes back', () => {
-    const log = createDecisionLog(async () => {});
+    const log = createDecisionLog(async () => undefined);
     const times = [0, 0, 5, 5, -3, 6].map((milliseconds) => new Date(at.getTime() + milliseconds));
     const ids = [...times, ...Array.from({ length: 5000 }, () => at)].map((time) => log.newId(time));
     expect([...ids].sort()).toEqual(ids);
@@ -104,5 +104,28 @@ describe('the decision log', () => {
     });
     await log.record(odd);
     expect(await repository.find(odd.id)).toEqual(odd);
+  });
+
+  it('records text that Postgres cannot store, with a mark in its place', async () => {
+    const repository = createDecisionRepository(database.db);
+    const log = createDecisionLog(async (rows) => {
+      await repository.insert(rows);
+    });
+    const odd = decision(log.newId(at), {
+      subject: 'resource \0/\ud800x',
+      detail: { 'a\0': ['\udc00', '\\u0000', '\u{1f511}', '\ufffd'] },
+    });
+    const others = [decision(log.newId(at)), decision(log.newId(at))];
+    await Promise.all(
+      [odd, ...others].map(async (one) => {
+        await log.record(one);
+      }),
+    );
+    expect(await repository.find(odd.id)).toEqual({
+      ...odd,
+      subject: 'resource \ufffd/\ufffdx',
+      detail: { 'a\ufffd': ['\ufffd', '\\u0000', '\u{1f511}', '\ufffd'] },
+    });
+    for (const other of others) expect(await repository.find(other.id)).toEqual(other);
   });
 });

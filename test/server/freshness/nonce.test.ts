@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNonces, type Nonces } from '../../../server/freshness/nonce.ts';
-import { createNonceRepository, deleteExpiredNonces } from '../../../server/freshness/nonce-repository.ts';
+import { createNonceRepository } from '../../../server/freshness/nonce-repository.ts';
 import { createTestDatabase } from '../../fakes/test-database.ts';
 
 const at = new Date('2026-06-01T00:00:00Z');
@@ -81,15 +81,5 @@ describe('nonces', () => {
   it('are bound to the TEE that they were issued for', async () => {
     const nonce = replica().issue('snp', at);
     await expect(replica().spend(nonce, ['tdx'], at)).rejects.toMatchObject({ code: 'NONCE_OTHER_TEE' });
-  });
-
-  it('are forgotten once expired, a bounded number at a time', async () => {
-    const count = async () => (await database.db.selectFrom('spent_nonce').selectAll().execute()).length;
-    const before = await count();
-    expect(before).toBeGreaterThan(1);
-    expect(await deleteExpiredNonces(database.db, after(100), 10)).toBe(0);
-    expect(await deleteExpiredNonces(database.db, after(1000), 1)).toBe(1);
-    await deleteExpiredNonces(database.db, after(1000), 1000);
-    expect(await count()).toBe(0);
   });
 });

@@ -1,0 +1,92 @@
+import { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { createRecordAdminChange } from './admin/admin-change.ts';
+import { buildApp } from './app.ts';
+import { type Clock } from './clock.ts';
+import { createCollateralRepository } from './collateral/collateral-repository.ts';
+import { createAdministrators } from './composition/administrators.ts';
+import { composeAttestation } from './composition/attestation.ts';
+import { collateralServices } from './composition/collateral.ts';
+import { composeKeyBroker } from './composition/key-broker.ts';
+import { composePolicies } from './composition/policies.ts';
+import { referenceValueServices } from './composition/reference-values.ts';
+import { createVerifiers } from './composition/verifiers.ts';
+import { type Config } from './config/load-config.ts';
+import { createDecisionLog } from './decisions/decision-log.ts';
+import { createDecisionRepository } from './decisions/decision-repository.ts';
+import { loadTicketKeys } from './freshness/ticket-keys.ts';
+import { createAdminGate } from './http/admin-gate.ts';
+import { createReferenceValueRepository } from './reference-values/reference-value-repository.ts';
+import { openStorage } from './storage/open-storage.ts';
+
+export interface ComposeOptions {
+  readonly clock: Clock;
+  readonly fetch: typeof globalThis.fetch;
+  readonly log: FastifyBaseLogger;
+  /** What finding or building OPA may read: PATH, HOME, and what Go needs. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Hears of work that takes a while at first start. */
+  readonly onProgress: (line: string) => void;
+  /** The folder with `attestation/`, `resource/` and `capabilities.json`. */
+  readonly policyFolder: string;
+}
+
+/** The whole system, ready to listen. */
+export interface Verigo {
+  readonly app: FastifyInstance;
+  readonly database: 'embedded' | 'external';
+  /** The policies that this start has put in force. */
+  readonly seeded: readonly string[];
+  /** Finishes what is in flight, then lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** Wires every module together; the one place where the system is visible at once. */
+export async function compose(config: Config, options: ComposeOptions): Promise<Verigo> {
+  const { clock, fetch, log } = options;
+  const report = (error: unknown): void => {
+    log.warn({ err: error }, 'work in the background failed; it goes on');
+  };
+  const logPostgres = log.debug.bind(log);
+  const storage = await openStorage(config, { clock, report, logPostgres });
+  const { db, changes } = storage;
+  const decisionRepository = createDecisionRepository(db);
+  const decisions = createDecisionLog(decisionRepository.insert);
+  const authorize = await createAdministrators(config);
+  const gate = createAdminGate(authorize, clock);
+  const admin = { authorize, gate, recordChange: createRecordAdminChange(decisions), clock };
+  const referenceValues = createReferenceValueRepository(db, changes);
+  const collateral = createCollateralRepository(db, changes, clock);
+  const policies = await composePolicies(config, { ...options, ...admin, storage, referenceValues });
+  const verifiers = await createVerifiers(config, collateral, fetch);
+  const ticketKeys = await loadTicketKeys(storage.serverKeys, changes, report);
+  const shared = { ...admin, storage, policies, decisions, ticketKeys };
+  const attestation = await composeAttestation(config, { ...shared, verifiers, report });
+  const keyBroker = await composeKeyBroker(config, { ...shared, attestation, referenceValues, fetch });
+  const app = await buildApp(
+    {
+      attestation: attestation?.routes,
+      jwks: attestation?.jwks,
+      kbs: keyBroker,
+      policies: policies.routes,
+      referenceValues: config.roles.includes('rvps')
+        ? referenceValueServices(referenceValues, admin)
+        : undefined,
+      decisions: { authorize: gate.admit, list: decisionRepository.list, find: decisionRepository.find },
+      collateral: collateralServices(collateral, admin),
+      health: { checkReady: storage.checkReady },
+    },
+    { log, ...config.http },
+  );
+  return {
+    app,
+    database: storage.kind,
+    seeded: policies.seeded,
+    async close() {
+      await app.close();
+      await policies.close();
+      await attestation?.close();
+      await decisions.close();
+      await storage.close();
+    },
+  };
+}

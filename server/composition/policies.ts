@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { type Administrator } from '../admin/admin-auth.ts';
+import { type ComposeOptions } from '../compose.ts';
+import { type Config } from '../config/load-config.ts';
+import { createAttestationPolicy, type EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
+import { readCapabilities } from '../policy/capabilities.ts';
+import { createPolicyCompiler } from '../policy/compile.ts';
+import { createOpaFinder } from '../policy/find-opa.ts';
+import { type PolicyKind } from '../policy/policy.ts';
+import { createPolicyEngine } from '../policy/policy-engine.ts';
+import { createPolicyRepository } from '../policy/policy-repository.ts';
+import { type PolicyRoutesOptions, type PolicySet } from '../policy/policy-routes.ts';
+import { createPolicyStore, type PolicyStore } from '../policy/policy-store.ts';
+import { createResourcePolicy, type EvaluateResourcePolicy } from '../policy/resource-policy.ts';
+import { seedPolicies } from '../policy/seed-policies.ts';
+import { type ReferenceValueRepository } from '../reference-values/reference-value-repository.ts';
+import { type Storage } from '../storage/open-storage.ts';
+import { type AdminContext } from './admin-context.ts';
+
+/** Sets a policy for an administrator, recorded. `upstream`: whatever compiles is taken, as upstream's clients rely on. */
+export type SetPolicyFor = (
+  policy: { readonly kind: PolicyKind; readonly name: string; readonly source: string },
+  administrator: Administrator,
+  mode: 'strict' | 'upstream',
+) => Promise<PolicySet>;
+
+export interface ComposedPolicies {
+  readonly store: PolicyStore;
+  readonly set: SetPolicyFor;
+  readonly evaluateAttestation: EvaluateAttestationPolicy;
+  readonly evaluateResource: EvaluateResourcePolicy;
+  readonly routes: PolicyRoutesOptions;
+  readonly seeded: readonly string[];
+  close(): Promise<void>;
+}
+
+interface Dependencies
+  extends AdminContext,
+    Pick<ComposeOptions, 'environment' | 'onProgress' | 'policyFolder'> {
+  readonly storage: Storage;
+  readonly referenceValues: ReferenceValueRepository;
+}
+
+/** Policies: compiled by OPA on write, kept in the database, evaluated in threads of their own. */
+export async function composePolicies(config: Config, dependencies: Dependencies): Promise<ComposedPolicies> {
+  const { clock, gate, recordChange, storage, referenceValues, policyFolder } = dependencies;
+  const { db, changes } = storage;
+  const findOpa = createOpaFinder({
+    configuredPath: config.policy.opa,
+    environment: dependencies.environment,
+    onProgress: dependencies.onProgress,
+  });
+  const capabilities = await readCapabilities(join(policyFolder, 'capabilities.json'));
+  const store = createPolicyStore({
+    repository: createPolicyRepository(db, changes),
+    compile: createPolicyCompiler({
+      findOpa,
+      capabilities,
+      maxSourceBytes: config.policy.max_source_bytes,
+    }),
+    changes,
+    clock,
+  });
+  const engine = createPolicyEngine({
+    lookUpReferenceValues: referenceValues.findMany,
+    threads: config.policy.workers,
+    deadlineMs: config.policy.deadline_ms,
+  });
+  changes.on('reference-value', () => {
+    engine.forgetReferenceValues();
+  });
+  const set: SetPolicyFor = async (policy, administrator, mode) => {
+    const change = { administrator, subject: `policy set ${policy.kind}/${policy.name.slice(0, 128)}` };
+    const make = async (): ReturnType<PolicyStore['set']> =>
+      await store.set({ ...policy, author: administrator.subject, mode });
+    const { result, decisionId } = await recordChange(change, make, clock());
+    return { ...result, decisionId };
+  };
+  return {
+    store,
+    set,
+    evaluateAttestation: createAttestationPolicy(store, engine),
+    evaluateResource: createResourcePolicy(store, engine),
+    routes: {
+      authorize: gate.admit,
+      list: store.list,
+      listVersions: store.listVersions,
+      find: store.find,
+      set: async (policy, request) => await set(policy, gate.administratorOf(request), 'strict'),
+    },
+    seeded: await seedPolicies(store, policyFolder),
+    close: engine.close,
+  };
+}

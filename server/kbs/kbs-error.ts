@@ -1,0 +1,25 @@
+import { CodedError } from '../errors/coded-error.ts';
+
+export type KbsErrorCode =
+  | 'PROTOCOL_VERSION_MISMATCH'
+  | 'TEE_UNKNOWN'
+  | 'HASH_ALGORITHM_NOT_OFFERED'
+  | 'SESSION_MISSING'
+  | 'SESSION_AMBIGUOUS'
+  | 'SESSION_ALREADY_ATTESTED'
+  | 'HANDSHAKE_INVALID'
+  | 'NONCE_MISMATCH'
+  | 'ADDITIONAL_EVIDENCE_MALFORMED'
+  | 'INIT_DATA_FORMAT_UNSUPPORTED'
+  | 'TOKEN_NOT_FOUND'
+  | 'POLICY_DENIED'
+  | 'RESOURCE_NOT_FOUND'
+  | 'PLUGIN_NOT_FOUND'
+  | 'REFERENCE_VALUE_NOT_FOUND'
+  | 'REQUEST_PATH_MALFORMED'
+  | 'QUERY_MALFORMED'
+  | 'METHOD_NOT_ALLOWED'
+  | 'CONTENT_ENCODING_UNSUPPORTED';
+
+/** What the key broker itself refuses. */
+export class KbsError extends CodedError<KbsErrorCode> {}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const verdict = z.enum(['genuine', 'refused', 'could-not-check']);
+const common = { id: z.string(), what: z.string(), verdict: z.array(verdict).min(1) };
+
+/** One attestation request, sent over HTTP. */
+const attestationCase = z.object({
+  ...common,
+  tee: z.string(),
+  evidence: z.string(),
+  at: z.iso.datetime(),
+  collateral: z.array(z.string()).default([]),
+  trust_anchors: z.array(z.string()).optional(),
+  runtime_data_raw: z.string().optional(),
+  settings: z
+    .looseObject({
+      revocation: z.enum(['required', 'when-available']).default('required'),
+      max_stale: z.number().int().nonnegative().default(0),
+    })
+    .default({ revocation: 'required', max_stale: 0 }),
+  because: z.string().optional(),
+  claims: z.record(z.string(), z.json()).default({}),
+});
+
+/** Is a token-signing key endorsed by the trusted certificates? */
+const endorsementCase = z.object({
+  ...common,
+  kind: z.literal('jwk-endorsement'),
+  jwk: z.string(),
+  trusted: z.array(z.string()),
+  at: z.iso.datetime(),
+});
+
+const otherCase = z.looseObject({ ...common, kind: z.string() });
+
+const casesSchema = z.object({
+  form: z.literal(1),
+  cases: z.array(z.union([attestationCase, endorsementCase, otherCase])),
+});
+
+export type Verdict = z.output<typeof verdict>;
+export type AttestationCase = z.output<typeof attestationCase>;
+export type EndorsementCase = z.output<typeof endorsementCase>;
+export type ConformanceCase = z.output<typeof casesSchema>['cases'][number];
+
+/** Reads `CASES.json` of a folder of vectors. */
+export function loadCases(folder: string): readonly ConformanceCase[] {
+  return casesSchema.parse(JSON.parse(readFileSync(join(folder, 'CASES.json'), 'utf8'))).cases;
+}
+
+export function isAttestationCase(one: ConformanceCase): one is AttestationCase {
+  return 'tee' in one && typeof one['tee'] === 'string';
+}
+
+export function isEndorsementCase(one: ConformanceCase): one is EndorsementCase {
+  return 'kind' in one && one.kind === 'jwk-endorsement';
+}
