@@ -6,6 +6,7 @@ import Fastify, {
   type FastifyPluginAsync,
   type FastifyReply,
   type FastifyRequest,
+  LogController,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { type AttestationRoutesOptions, attestationRoutes } from './attestation/attestation-routes.ts';
@@ -56,7 +57,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 export async function buildApp(services: Services, options: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.body_limit_bytes,
     trustProxy: options.trust_proxy,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },

@@ -2,7 +2,7 @@
 export default async function setup(): Promise<() => Promise<void>> {
   const { startSharedPostgres } = await import('./fakes/test-database.ts');
   const postgres = await startSharedPostgres();
-  process.env['VERIGO_TEST_DATABASE_URL'] = postgres.url;
+  process.env['TEST_DATABASE_URL'] = postgres.url;
   return async () => {
     await postgres.stop();
   };

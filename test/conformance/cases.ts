@@ -5,6 +5,15 @@ import { z } from 'zod';
 const verdict = z.enum(['genuine', 'refused', 'could-not-check']);
 const common = { id: z.string(), what: z.string(), verdict: z.array(verdict).min(1) };
 
+/** `90d`, `12h`, `30m`, `45s`, or a number: how long collateral may be used past its expiry, in seconds. */
+const SECONDS_OF_UNIT = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+const duration = z
+  .string()
+  .regex(/^\d+[smhd]$/)
+  .transform(
+    (text) => Number(text.slice(0, -1)) * SECONDS_OF_UNIT[text.slice(-1) as keyof typeof SECONDS_OF_UNIT],
+  );
+
 /** One attestation request, sent over HTTP. */
 const attestationCase = z.object({
   ...common,
@@ -17,7 +26,7 @@ const attestationCase = z.object({
   settings: z
     .looseObject({
       revocation: z.enum(['required', 'when-available']).default('required'),
-      max_stale: z.number().int().nonnegative().default(0),
+      max_stale: z.union([z.number().int().nonnegative(), duration]).default(0),
     })
     .default({ revocation: 'required', max_stale: 0 }),
   because: z.string().optional(),

@@ -24,9 +24,9 @@ const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off',
 /** Keeps test runs that share a server from making the template at the same time. */
 const TEMPLATE_LOCK = 0x74_65_73_74;
 
-/** One Postgres for a whole test run: that of VERIGO_TEST_DATABASE_URL, else the program's own in a temporary folder. */
+/** One Postgres for a whole test run: that of TEST_DATABASE_URL, else the program's own in a temporary folder. */
 export async function startSharedPostgres(): Promise<SharedPostgres> {
-  const given = process.env['VERIGO_TEST_DATABASE_URL'];
+  const given = process.env['TEST_DATABASE_URL'];
   if (given !== undefined) {
     await makeTemplate(given);
     return { url: given, stop: async () => undefined };
@@ -46,7 +46,7 @@ export async function startSharedPostgres(): Promise<SharedPostgres> {
 
 /** A migrated database of its own, empty. The tests of one file may share one, or each take their own. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const shared = process.env['VERIGO_TEST_DATABASE_URL'];
+  const shared = process.env['TEST_DATABASE_URL'];
   if (shared === undefined) throw new Error('test/global-setup.ts has not run');
   const name = `test_${randomBytes(8).toString('hex')}`;
   const template = await templateName();
