@@ -1,6 +1,6 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { parseDuration } from './expiry.ts';
 import { adminKeyFile, adminKeyUnavailable, createInvocation } from './invocation.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 
 /** Any JSON; the strict reader made it. */
 export const jsonSchema = z.custom<Json>((value) => value !== undefined);

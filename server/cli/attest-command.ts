@@ -1,4 +1,4 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { fromHex, toBase64Url } from '../bytes/encoding.ts';
@@ -7,7 +7,7 @@ import { jsonObjectSchema } from './api-documents.ts';
 import { createSampleRequest, requestToken, type VerificationRequest } from './attest-exchange.ts';
 import { CommandError } from './command-error.ts';
 import { parseInput, readTextInput, writePrivateFile } from './command-files.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation, type Invocation } from './invocation.ts';
 import { createTeeKey, exportTeeKey } from './tee-key.ts';
 import { describeToken } from './trust-words.ts';

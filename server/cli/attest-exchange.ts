@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { toBase64Url, toUtf8 } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { type ApiClient, jsonBody, replyText } from './api-client.ts';
 import { CommandError } from './command-error.ts';
 import { createSampleEvidence } from './sample-evidence.ts';
-import { type TeeKey } from './tee-key.ts';
+import type { TeeKey } from './tee-key.ts';
 
 /** One compact JWS and nothing else, so that what is printed or stored is a token. */
 const tokenSchema = z.string().regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/);

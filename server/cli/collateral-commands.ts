@@ -1,13 +1,13 @@
 import { basename } from 'node:path';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { fromUtf8, toBase64 } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { jsonBody } from './api-client.ts';
 import { jsonSchema, pageSchema } from './api-documents.ts';
 import { CommandError } from './command-error.ts';
 import { parseInput, readInput, writePrivateFile } from './command-files.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation } from './invocation.ts';
 import { cell, printableJson, table } from './printing.ts';
 

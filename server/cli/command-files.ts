@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { fromUtf8 } from '../bytes/encoding.ts';
 import { parseJson } from '../json/strict-json.ts';
 import { CommandError } from './command-error.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 
 /** The bytes of a file that the user named; `-` is standard input. Throws CommandError INPUT_UNREADABLE. */
 export async function readInput(io: CommandIo, file: string): Promise<Uint8Array> {

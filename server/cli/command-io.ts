@@ -1,7 +1,7 @@
-import { type Json, type JsonObject } from '../claims/claims.ts';
-import { type Clock } from '../clock.ts';
-import { type Environment } from '../config/environment.ts';
-import { type Config } from '../config/load-config.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
+import type { Clock } from '../clock.ts';
+import type { Environment } from '../config/environment.ts';
+import type { Config } from '../config/load-config.ts';
 
 /** Evidence as a file holds it: a JSON document (integers beyond 2^53 as bigint), or the TEE's own bytes. */
 export type EvidenceFile =

@@ -6,7 +6,7 @@ import { addAdminCommands } from './admin-commands.ts';
 import { addAttestCommand } from './attest-command.ts';
 import { addCollateralCommands } from './collateral-commands.ts';
 import { CommandError, EXIT_CODES, type ExitCode, ServerRefusal } from './command-error.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { addDecisionCommands } from './decision-commands.ts';
 import { addEvidenceCommands } from './evidence-commands.ts';

@@ -1,7 +1,7 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { renderConfig, withoutSecrets } from '../config/render-config.ts';
 import { jsonObjectSchema } from './api-documents.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation } from './invocation.ts';
 
 /** `config check`, `config show`. */

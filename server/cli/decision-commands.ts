@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { segment } from './api-client.ts';
 import { jsonObjectSchema, pageSchema } from './api-documents.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation } from './invocation.ts';
 import { cell, printable, printableJson, table } from './printing.ts';
 

@@ -1,12 +1,12 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { fromUtf8 } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { parseJsonWithBigInts } from '../json/strict-json.ts';
 import { CommandError } from './command-error.ts';
 import { parseInput, readInput } from './command-files.ts';
-import { type CommandIo, type EvidenceFile } from './command-io.ts';
+import type { CommandIo, EvidenceFile } from './command-io.ts';
 import { createInvocation } from './invocation.ts';
 import { cell, table } from './printing.ts';
 

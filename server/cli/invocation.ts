@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { type Config, type ExplainedConfig, explainConfig } from '../config/load-config.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
 import { CommandError } from './command-error.ts';
-import { type CommandIo, type CommandResult } from './command-io.ts';
+import type { CommandIo, CommandResult } from './command-io.ts';
 import { printableJson } from './printing.ts';
 
 /** Long enough for one command, too short to be worth stealing. */

@@ -4,7 +4,7 @@ import { jsonBody, segment } from './api-client.ts';
 import { jsonSchema, pageSchema } from './api-documents.ts';
 import { CommandError } from './command-error.ts';
 import { readTextInput } from './command-files.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation } from './invocation.ts';
 import { cell, table } from './printing.ts';
 

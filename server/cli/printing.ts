@@ -1,4 +1,4 @@
-import { type Json } from '../claims/claims.ts';
+import type { Json } from '../claims/claims.ts';
 
 /** What a terminal would obey rather than show: control characters, and those that reverse the reading direction. */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;

@@ -1,12 +1,12 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { toUtf8 } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { type ApiClient, type ApiRequest, segment } from './api-client.ts';
 import { jsonSchema, pageSchema } from './api-documents.ts';
 import { CommandError } from './command-error.ts';
 import { parseInput } from './command-files.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { parseExpiry } from './expiry.ts';
 import { createInvocation } from './invocation.ts';
 import { cell, printableJson, table } from './printing.ts';

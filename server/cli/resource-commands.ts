@@ -1,9 +1,9 @@
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { toBase64 } from '../bytes/encoding.ts';
 import { CommandError } from './command-error.ts';
 import { readInput, readTextInput } from './command-files.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation, type Invocation } from './invocation.ts';
 import { attestSampleSession, fetchResource, resourcePath } from './resource-exchange.ts';
 import { createTeeKey, parseTeeKey } from './tee-key.ts';

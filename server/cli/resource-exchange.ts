@@ -1,10 +1,10 @@
-import { type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { flattenedDecrypt } from 'jose';
 import { z } from 'zod';
 import { type ApiClient, type ApiRequest, jsonBody, replyJson, segment } from './api-client.ts';
 import { CommandError } from './command-error.ts';
 import { createSampleEvidence } from './sample-evidence.ts';
-import { type TeeKey } from './tee-key.ts';
+import type { TeeKey } from './tee-key.ts';
 
 const PROTOCOL_VERSION = '0.4.0';
 const SESSION_COOKIE = 'kbs-session-id';
@@ -73,8 +73,10 @@ export async function attestSampleSession(api: ApiClient, key: TeeKey): Promise<
     'runtime-data': { nonce, 'tee-pubkey': key.publicJwk },
     'tee-evidence': { primary_evidence: createSampleEvidence(bound), additional_evidence: '' },
   });
-  await api.json({ method: 'POST', path: '/kbs/v0/attest', body, headers: { cookie } }, attestReplySchema);
-  return cookie;
+  const reply = await api.send({ method: 'POST', path: '/kbs/v0/attest', body, headers: { cookie } });
+  replyJson(reply, attestReplySchema);
+  // As a browser would: a cookie that comes with the reply replaces the one of the handshake.
+  return sessionCookie(reply.headers) ?? cookie;
 }
 
 function sessionCookie(headers: Headers): string | undefined {

@@ -2,9 +2,9 @@ import canonicalize from 'canonicalize';
 import { z } from 'zod';
 import { sha384 } from '../bytes/byte-strings.ts';
 import { toBase64 } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { CommandError } from './command-error.ts';
-import { type EvidenceFile } from './command-io.ts';
+import type { EvidenceFile } from './command-io.ts';
 
 const sampleSchema = z.looseObject({ svn: z.string(), report_data: z.string().default('') });
 

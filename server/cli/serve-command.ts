@@ -1,5 +1,5 @@
-import { type Command } from 'commander';
-import { type CommandIo } from './command-io.ts';
+import type { Command } from 'commander';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation } from './invocation.ts';
 
 /** `serve`. */

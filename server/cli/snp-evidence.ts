@@ -1,9 +1,9 @@
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { reportClaims } from '../verifiers/snp/claims.ts';
 import { readSnpEvidence } from '../verifiers/snp/evidence.ts';
 import { productOfCpuid } from '../verifiers/snp/product.ts';
 import { parseSnpReport } from '../verifiers/snp/report.ts';
-import { type EvidenceFile } from './command-io.ts';
+import type { EvidenceFile } from './command-io.ts';
 
 /**
  * Reads SEV-SNP evidence without judging it: the JSON of the guest's attester, or the report's 1184 bytes. Reports of

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { CommandError } from './command-error.ts';
 
 /** The key management that the key broker and its guests agree on for EC keys (RFC 7518, section 4.6). */

@@ -1,11 +1,11 @@
-import { type Command } from 'commander';
-import { type JSONWebKeySet } from 'jose';
+import type { Command } from 'commander';
+import type { JSONWebKeySet } from 'jose';
 import { z } from 'zod';
 import { parseJson } from '../json/strict-json.ts';
 import { createApiClient } from './api-client.ts';
 import { CommandError } from './command-error.ts';
 import { parseInput, readTextInput } from './command-files.ts';
-import { type CommandIo } from './command-io.ts';
+import type { CommandIo } from './command-io.ts';
 import { createInvocation, type Invocation } from './invocation.ts';
 import { jwksSchema, verifyToken } from './token-verification.ts';
 import { describeToken } from './trust-words.ts';

@@ -60,7 +60,7 @@ export function loadCases(folder: string): readonly ConformanceCase[] {
 }
 
 export function isAttestationCase(one: ConformanceCase): one is AttestationCase {
-  return 'tee' in one && typeof one['tee'] === 'string';
+  return 'tee' in one && typeof one.tee === 'string';
 }
 
 export function isEndorsementCase(one: ConformanceCase): one is EndorsementCase {

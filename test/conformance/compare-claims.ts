@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Json } from '../../server/claims/claims.ts';
+import type { Json } from '../../server/claims/claims.ts';
 
 /** Lines that say which expected claims are not there or differ; empty when all agree. */
 export function compareClaims(

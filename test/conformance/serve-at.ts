@@ -96,7 +96,9 @@ async function serve(
       );
       if (reply.status !== 200) throw new Error(`the collateral was not imported: ${reply.text}`);
     },
-    close: verigo.close,
+    close: async () => {
+      await verigo.close();
+    },
   };
 }
 
