@@ -41,7 +41,7 @@ module.exports = {
     {
       name: 'only-routes-know-fastify',
       severity: 'error',
-      from: { path: '^server/', pathNot: '(-routes\\.ts$|^server/app\\.ts$|^server/http/)' },
+      from: { path: '^server/', pathNot: '(-routes\\.ts$|^server/(app|compose)\\.ts$|^server/http/)' },
       to: { path: 'node_modules/(fastify|@fastify)' },
     },
     {

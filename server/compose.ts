@@ -7,7 +7,7 @@ import { createAdministrators } from './composition/administrators.ts';
 import { composeAttestation } from './composition/attestation.ts';
 import { collateralServices } from './composition/collateral.ts';
 import { composeKeyBroker } from './composition/key-broker.ts';
-import { composePolicies } from './composition/policies.ts';
+import { composePolicies, type PolicyEnvironment } from './composition/policies.ts';
 import { referenceValueServices } from './composition/reference-values.ts';
 import { createVerifiers } from './composition/verifiers.ts';
 import { type Config } from './config/load-config.ts';
@@ -18,16 +18,10 @@ import { createAdminGate } from './http/admin-gate.ts';
 import { createReferenceValueRepository } from './reference-values/reference-value-repository.ts';
 import { openStorage } from './storage/open-storage.ts';
 
-export interface ComposeOptions {
+export interface ComposeOptions extends PolicyEnvironment {
   readonly clock: Clock;
   readonly fetch: typeof globalThis.fetch;
   readonly log: FastifyBaseLogger;
-  /** What finding or building OPA may read: PATH, HOME, and what Go needs. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Hears of work that takes a while at first start. */
-  readonly onProgress: (line: string) => void;
-  /** The folder with `attestation/`, `resource/` and `capabilities.json`. */
-  readonly policyFolder: string;
 }
 
 /** The whole system, ready to listen. */

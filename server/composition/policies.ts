@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { type Administrator } from '../admin/admin-auth.ts';
-import { type ComposeOptions } from '../compose.ts';
 import { type Config } from '../config/load-config.ts';
 import { createAttestationPolicy, type EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
 import { readCapabilities } from '../policy/capabilities.ts';
@@ -34,9 +33,17 @@ export interface ComposedPolicies {
   close(): Promise<void>;
 }
 
-interface Dependencies
-  extends AdminContext,
-    Pick<ComposeOptions, 'environment' | 'onProgress' | 'policyFolder'> {
+/** What compiling policies needs from outside. */
+export interface PolicyEnvironment {
+  /** What finding or building OPA may read: PATH, HOME, and what Go needs. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Hears of work that takes a while at first start. */
+  readonly onProgress: (line: string) => void;
+  /** The folder with `attestation/`, `resource/` and `capabilities.json`. */
+  readonly policyFolder: string;
+}
+
+interface Dependencies extends AdminContext, PolicyEnvironment {
   readonly storage: Storage;
   readonly referenceValues: ReferenceValueRepository;
 }
