@@ -1,7 +1,7 @@
-import { type JsonObject } from '../claims/claims.ts';
-import { type Changes } from '../storage/changes.ts';
-import { type Db } from '../storage/database.ts';
-import { type ReferenceValue, type StoredReferenceValue } from './reference-value.ts';
+import type { JsonObject } from '../claims/claims.ts';
+import type { Changes } from '../storage/changes.ts';
+import type { Db } from '../storage/database.ts';
+import type { ReferenceValue, StoredReferenceValue } from './reference-value.ts';
 
 export interface ReferenceValueRepository {
   /** Creates or replaces. */

@@ -1,7 +1,7 @@
-import { type FastifyPluginAsync, type FastifyRequest } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Json } from '../claims/claims.ts';
+import type { Json } from '../claims/claims.ts';
 import { NotFoundError } from '../errors/not-found-error.ts';
 import {
   type ReferenceValue,
@@ -9,7 +9,7 @@ import {
   referenceValueNameSchema,
   type StoredReferenceValue,
 } from './reference-value.ts';
-import { type ReferenceValueRepository } from './reference-value-repository.ts';
+import type { ReferenceValueRepository } from './reference-value-repository.ts';
 
 export interface ReferenceValueRoutesOptions {
   readonly authorize: (request: FastifyRequest) => Promise<void>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Json } from '../claims/claims.ts';
+import type { Json } from '../claims/claims.ts';
 
 /** No control characters: names appear in policies, logs and terminals. */
 const NAME = /^[^\p{Cc}\p{Cs}]+$/u;
