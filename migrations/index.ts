@@ -1,4 +1,4 @@
-import { type Migration } from 'kysely/migration';
+import type { Migration } from 'kysely/migration';
 import * as foundation from './2026-11-23T0900_foundation.ts';
 
 /** Every migration, in order. A migration is frozen the day it ships. */

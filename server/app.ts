@@ -87,13 +87,10 @@ export async function buildApp(services: Services, options: AppOptions): Promise
 }
 
 /** A target that no router can read, such as `/%zz`, in the form that its face speaks. */
-async function replyToBadTarget(
-  error: FastifyError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<void> {
+function replyToBadTarget(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const isBroker = request.raw.url?.startsWith('/kbs/v0') === true;
-  await (isBroker ? replyWithKbsError('InvalidRequestPath') : replyWithProblem)(error, request, reply);
+  const answer = isBroker ? replyWithKbsError('InvalidRequestPath') : replyWithProblem;
+  void answer(error, request, reply);
 }
 
 /** Upstream's faces. What needs no credentials is limited by address. */

@@ -1,7 +1,7 @@
-import { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { createRecordAdminChange } from './admin/admin-change.ts';
 import { buildApp } from './app.ts';
-import { type Clock } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { createCollateralRepository } from './collateral/collateral-repository.ts';
 import { createAdministrators } from './composition/administrators.ts';
 import { composeAttestation } from './composition/attestation.ts';
@@ -10,7 +10,7 @@ import { composeKeyBroker } from './composition/key-broker.ts';
 import { composePolicies, type PolicyEnvironment } from './composition/policies.ts';
 import { referenceValueServices } from './composition/reference-values.ts';
 import { createVerifiers } from './composition/verifiers.ts';
-import { type Config } from './config/load-config.ts';
+import type { Config } from './config/load-config.ts';
 import { createDecisionLog } from './decisions/decision-log.ts';
 import { createDecisionRepository } from './decisions/decision-repository.ts';
 import { loadTicketKeys } from './freshness/ticket-keys.ts';

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { loadAdminKey, mintAdminToken } from './admin/admin-key.ts';
-import { type CommandServices } from './cli/command-io.ts';
+import type { CommandServices } from './cli/command-io.ts';
 import { runCommandLine } from './cli/command-line.ts';
 import { inspectSampleEvidence } from './cli/sample-evidence.ts';
 import { inspectSnpEvidence } from './cli/snp-evidence.ts';

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { systemClock } from './clock.ts';
 import { compose, type Verigo } from './compose.ts';
 import { adminKeyFile } from './composition/administrators.ts';
-import { type Config } from './config/load-config.ts';
+import type { Config } from './config/load-config.ts';
 
 /** Longer than a request may take. */
 const GRACE_MILLISECONDS = 35_000;

@@ -1,7 +1,7 @@
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 import { JwsReader, type ReadJws } from '../token/jws-reader.ts';
-import { type KeySource } from '../token/key-source.ts';
+import type { KeySource } from '../token/key-source.ts';
 import { ANY_AUDIENCE, checkRegisteredClaims, type ExpectedClaims } from '../token/registered-claims.ts';
 import { TokenError } from '../token/token-error.ts';
 import { type AccessRule, compileAcl } from './acl.ts';

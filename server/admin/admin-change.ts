@@ -1,8 +1,8 @@
-import { type Decision, type DecisionLog } from '../decisions/decision.ts';
+import type { Decision, DecisionLog } from '../decisions/decision.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 import { DecidedError } from '../errors/decided-error.ts';
-import { type Administrator } from './admin-auth.ts';
+import type { Administrator } from './admin-auth.ts';
 
 /** A change by an administrator, as the record names it. */
 export interface AdminChange {

@@ -13,7 +13,7 @@ import { toEpochSeconds } from '../clock.ts';
 import { thumbprintOf } from '../token/jwk-thumbprint.ts';
 import { liveKeys } from '../token/key-source.ts';
 import { parseVerificationKey } from '../token/verification-key.ts';
-import { type IdentityProvider } from './admin-auth.ts';
+import type { IdentityProvider } from './admin-auth.ts';
 import { AdminConfigurationError } from './admin-error.ts';
 
 /** The key of the administrators of this very installation: whoever can read its file is one. */

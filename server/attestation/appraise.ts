@@ -1,6 +1,6 @@
-import { type JsonObject } from '../claims/claims.ts';
-import { type Tee, type TeeClass } from '../evidence/tee.ts';
-import { type AttestationVerdict, type EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
+import type { JsonObject } from '../claims/claims.ts';
+import type { Tee, TeeClass } from '../evidence/tee.ts';
+import type { AttestationVerdict, EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
 
 /** Proven claims that wait to be judged: one submodule of the token to be. */
 export interface Submodule {

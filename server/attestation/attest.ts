@@ -1,14 +1,14 @@
-import { type JsonObject } from '../claims/claims.ts';
-import { type Decision, type DecisionLog } from '../decisions/decision.ts';
-import { CodedError } from '../errors/coded-error.ts';
+import type { JsonObject } from '../claims/claims.ts';
+import type { Decision, DecisionLog } from '../decisions/decision.ts';
+import { isCodedError } from '../errors/coded-error.ts';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 import { DecidedError } from '../errors/decided-error.ts';
 import { isTee, type Tee } from '../evidence/tee.ts';
-import { type EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
-import { type VerifierRegistry } from '../verifiers/registry.ts';
+import type { EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
+import type { VerifierRegistry } from '../verifiers/registry.ts';
 import { type Appraisal, appraise, type Submodule } from './appraise.ts';
 import { attestationRecord, type RecordedNonce } from './attestation-record.ts';
-import { type AttestationRequest } from './attestation-request.ts';
+import type { AttestationRequest } from './attestation-request.ts';
 import { type BoundEvidence, parseBoundEvidence } from './bound-evidence.ts';
 import { toPolicyInput } from './policy-input.ts';
 import { AttestationRequestError } from './request-error.ts';
@@ -90,7 +90,7 @@ function teeNames(request: AttestationRequest): readonly string[] {
 /** Refused for what it is, or not judged at all. */
 function failure(error: unknown): Pick<Decision, 'outcome' | 'code'> {
   if (error instanceof CouldNotCheckError) return { outcome: 'failed', code: error.code };
-  if (error instanceof CodedError) return { outcome: 'denied', code: error.code };
+  if (isCodedError(error)) return { outcome: 'denied', code: error.code };
   return { outcome: 'failed', code: 'INTERNAL_ERROR' };
 }
 

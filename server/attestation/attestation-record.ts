@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { toHex } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
-import { type Decision } from '../decisions/decision.ts';
-import { type Appraisal } from './appraise.ts';
-import { type BoundEvidence } from './bound-evidence.ts';
+import type { JsonObject } from '../claims/claims.ts';
+import type { Decision } from '../decisions/decision.ts';
+import type { Appraisal } from './appraise.ts';
+import type { BoundEvidence } from './bound-evidence.ts';
 
 /** Whether the evidence was bound to a nonce that this service issued, to another's, or to none. */
 export type RecordedNonce = 'issued' | 'foreign' | 'none';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Json } from '../claims/claims.ts';
+import type { Json } from '../claims/claims.ts';
 
 /** More devices than any machine has; bounds the work of one request. */
 const MAX_REQUESTS = 32;

@@ -1,11 +1,11 @@
-import { type FastifyPluginAsync, type FastifyRequest } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { fromBase64Url, fromUtf8 } from '../bytes/encoding.ts';
-import { type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { NotFoundError } from '../errors/not-found-error.ts';
 import { isTee, type Tee } from '../evidence/tee.ts';
-import { type Attest } from './attest.ts';
+import type { Attest } from './attest.ts';
 import { attestationRequestSchema, challengeRequestSchema } from './attestation-request.ts';
 import { AttestationRequestError } from './request-error.ts';
 

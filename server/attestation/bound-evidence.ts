@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { fromBase64Url, fromUtf8, toHex } from '../bytes/encoding.ts';
-import { type Json } from '../claims/claims.ts';
+import type { Json } from '../claims/claims.ts';
 import { isTee, type Tee } from '../evidence/tee.ts';
 import { parseJsonWithBigInts } from '../json/strict-json.ts';
-import { type VerifierRegistry } from '../verifiers/registry.ts';
-import { type ExpectedBinding, type Verifier } from '../verifiers/verifier.ts';
-import { type VerificationRequest } from './attestation-request.ts';
+import type { VerifierRegistry } from '../verifiers/registry.ts';
+import type { ExpectedBinding, Verifier } from '../verifiers/verifier.ts';
+import type { VerificationRequest } from './attestation-request.ts';
 import { bindInitData } from './init-data.ts';
 import { AttestationRequestError } from './request-error.ts';
 import { type BoundRuntimeData, bindRuntimeData } from './runtime-data.ts';

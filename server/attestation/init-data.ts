@@ -1,6 +1,6 @@
 import { parse as parseToml, TomlDate, TomlError, type TomlTable, type TomlValue } from 'smol-toml';
 import { fromBase64Url } from '../bytes/encoding.ts';
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { MalformedError } from '../errors/malformed-error.ts';
 import { parseJson } from '../json/strict-json.ts';
 import { digest, isHashAlgorithm } from './hash-algorithm.ts';

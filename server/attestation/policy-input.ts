@@ -1,5 +1,5 @@
-import { type Claims, type Json, type JsonObject } from '../claims/claims.ts';
-import { type Tee } from '../evidence/tee.ts';
+import type { Claims, Json, JsonObject } from '../claims/claims.ts';
+import type { Tee } from '../evidence/tee.ts';
 
 export interface PolicyInputOptions {
   readonly tee: Tee;
@@ -30,6 +30,5 @@ export function toPolicyInput(claims: Claims, options: PolicyInputOptions): Json
 function withoutAdditionalEvidence(runtimeData: Json): Json {
   if (runtimeData === null || typeof runtimeData !== 'object' || Array.isArray(runtimeData))
     return runtimeData;
-  const { 'additional-evidence': _left, ...rest } = runtimeData as JsonObject;
-  return rest;
+  return Object.fromEntries(Object.entries(runtimeData).filter(([name]) => name !== 'additional-evidence'));
 }

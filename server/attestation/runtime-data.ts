@@ -1,6 +1,6 @@
 import canonicalize from 'canonicalize';
 import { fromBase64Url, toBase64 } from '../bytes/encoding.ts';
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { digest, type HashAlgorithm, isHashAlgorithm } from './hash-algorithm.ts';
 import { AttestationRequestError } from './request-error.ts';
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import { type Changes } from '../storage/changes.ts';
-import { type Db } from '../storage/database.ts';
-import { type Collateral, type CollateralKind, type CollateralStore } from './collateral.ts';
+import type { Changes } from '../storage/changes.ts';
+import type { Db } from '../storage/database.ts';
+import type { Collateral, CollateralKind, CollateralStore } from './collateral.ts';
 
 /** What an operator sees of a piece of collateral. */
 export interface CollateralSummary {

@@ -1,10 +1,10 @@
-import { type FastifyPluginAsync, type FastifyRequest } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { fromBase64, toBase64 } from '../bytes/encoding.ts';
-import { type Collateral } from './collateral.ts';
-import { type CollateralSummary } from './collateral-repository.ts';
-import { type ImportItem } from './import-collateral.ts';
+import type { Collateral } from './collateral.ts';
+import type { CollateralSummary } from './collateral-repository.ts';
+import type { ImportItem } from './import-collateral.ts';
 
 export interface CollateralRoutesOptions {
   readonly authorize: (request: FastifyRequest) => Promise<unknown>;

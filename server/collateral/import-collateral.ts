@@ -1,4 +1,4 @@
-import { type Collateral } from './collateral.ts';
+import type { Collateral } from './collateral.ts';
 import { CollateralError } from './collateral-error.ts';
 
 /** Tells what imported bytes are: one file may hold several (a PEM bundle). Empty when it knows none of them. */

@@ -1,7 +1,7 @@
-import { type AuthorizeAdmin } from '../admin/admin-auth.ts';
-import { type RecordAdminChange } from '../admin/admin-change.ts';
-import { type Clock } from '../clock.ts';
-import { type AdminGate } from '../http/admin-gate.ts';
+import type { AuthorizeAdmin } from '../admin/admin-auth.ts';
+import type { RecordAdminChange } from '../admin/admin-change.ts';
+import type { Clock } from '../clock.ts';
+import type { AdminGate } from '../http/admin-gate.ts';
 
 /** How every part tells administrators from others and records what they change. */
 export interface AdminContext {

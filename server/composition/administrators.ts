@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuthorizeAdmin, createAdminAuth, type IdentityProvider } from '../admin/admin-auth.ts';
 import { loadOrCreateAdminKey, localIdentityProvider } from '../admin/admin-key.ts';
-import { type Config } from '../config/load-config.ts';
+import type { Config } from '../config/load-config.ts';
 import { keySetFile, pemFile } from '../token/key-source.ts';
 
 /** Where the key of this installation's administrators lies; the command line looks there too. */

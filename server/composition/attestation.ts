@@ -1,21 +1,21 @@
 import { readFile } from 'node:fs/promises';
-import { type Administrator } from '../admin/admin-auth.ts';
+import type { Administrator } from '../admin/admin-auth.ts';
 import { type Attest, createAttest, type TokenContent } from '../attestation/attest.ts';
-import { type AttestationRoutesOptions } from '../attestation/attestation-routes.ts';
-import { type Config } from '../config/load-config.ts';
-import { type DecisionLog } from '../decisions/decision.ts';
-import { type Tee } from '../evidence/tee.ts';
+import type { AttestationRoutesOptions } from '../attestation/attestation-routes.ts';
+import type { Config } from '../config/load-config.ts';
+import type { DecisionLog } from '../decisions/decision.ts';
+import type { Tee } from '../evidence/tee.ts';
 import { createNonces } from '../freshness/nonce.ts';
 import { createNonceRepository } from '../freshness/nonce-repository.ts';
-import { type TicketKeys } from '../freshness/ticket.ts';
-import { type Storage } from '../storage/open-storage.ts';
+import type { TicketKeys } from '../freshness/ticket.ts';
+import type { Storage } from '../storage/open-storage.ts';
 import { type EarIssuer, type EarSubmodule, mintEar } from '../token/ear.ts';
-import { type JwksRoutesOptions } from '../token/jwks-routes.ts';
+import type { JwksRoutesOptions } from '../token/jwks-routes.ts';
 import { type SigningKey, signingKeyFromPem } from '../token/signing-key.ts';
 import { createTokenKeys, type TokenKeys } from '../token/token-keys.ts';
-import { type VerifierRegistry } from '../verifiers/registry.ts';
-import { type AdminContext } from './admin-context.ts';
-import { type ComposedPolicies } from './policies.ts';
+import type { VerifierRegistry } from '../verifiers/registry.ts';
+import type { AdminContext } from './admin-context.ts';
+import type { ComposedPolicies } from './policies.ts';
 
 export interface ComposedAttestation {
   readonly attest: Attest;

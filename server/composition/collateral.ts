@@ -1,7 +1,7 @@
-import { type CollateralRepository } from '../collateral/collateral-repository.ts';
-import { type CollateralRoutesOptions } from '../collateral/collateral-routes.ts';
+import type { CollateralRepository } from '../collateral/collateral-repository.ts';
+import type { CollateralRoutesOptions } from '../collateral/collateral-routes.ts';
 import { importCollateral } from '../collateral/import-collateral.ts';
-import { type AdminContext } from './admin-context.ts';
+import type { AdminContext } from './admin-context.ts';
 import { classifyCollateral } from './verifiers.ts';
 
 /** Collateral as administrators see and import it, each import recorded. */

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { type Config } from '../config/load-config.ts';
-import { type TrustedIssuer } from '../token/ear-verifier.ts';
+import type { Config } from '../config/load-config.ts';
+import type { TrustedIssuer } from '../token/ear-verifier.ts';
 import { endorsedHeaderKeys } from '../token/jwk-endorsement.ts';
 import { remoteKeys } from '../token/jwks-source.ts';
 import { dangerouslyTrustHeaderJwk, type KeySource, keySetFile, liveKeys } from '../token/key-source.ts';
-import { type TokenKeys } from '../token/token-keys.ts';
+import type { TokenKeys } from '../token/token-keys.ts';
 import { parseCertificateBundle } from '../x509/certificate.ts';
 
 type ConfiguredIssuer = Config['kbs']['issuers'][number];

@@ -1,22 +1,22 @@
 import { fromBase64Url, toBase64Url } from '../bytes/encoding.ts';
-import { type Config } from '../config/load-config.ts';
-import { type DecisionLog } from '../decisions/decision.ts';
+import type { Config } from '../config/load-config.ts';
+import type { DecisionLog } from '../decisions/decision.ts';
 import { mintTicket, openTicket, type TicketKeys } from '../freshness/ticket.ts';
 import { createBackgroundCheck } from '../kbs/background-check.ts';
 import { createBeginHandshake } from '../kbs/handshake.ts';
-import { type KbsRoutesOptions } from '../kbs/kbs-routes.ts';
+import type { KbsRoutesOptions } from '../kbs/kbs-routes.ts';
 import { createManageResource } from '../kbs/manage-resource.ts';
-import { type RcarRoutesOptions } from '../kbs/rcar-routes.ts';
+import type { RcarRoutesOptions } from '../kbs/rcar-routes.ts';
 import { createReleaseResource } from '../kbs/release-resource.ts';
 import { createSessionRepository, type SessionRepository } from '../kbs/session-repository.ts';
-import { type ReferenceValueRepository } from '../reference-values/reference-value-repository.ts';
+import type { ReferenceValueRepository } from '../reference-values/reference-value-repository.ts';
 import { createResourceRepository } from '../resources/resource-repository.ts';
-import { type Storage } from '../storage/open-storage.ts';
+import type { Storage } from '../storage/open-storage.ts';
 import { createEarVerifier } from '../token/ear-verifier.ts';
-import { type AdminContext } from './admin-context.ts';
-import { type ComposedAttestation } from './attestation.ts';
+import type { AdminContext } from './admin-context.ts';
+import type { ComposedAttestation } from './attestation.ts';
 import { trustedIssuers } from './issuers.ts';
-import { type ComposedPolicies } from './policies.ts';
+import type { ComposedPolicies } from './policies.ts';
 
 interface Dependencies extends AdminContext {
   readonly storage: Storage;

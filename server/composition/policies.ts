@@ -1,20 +1,20 @@
 import { join } from 'node:path';
-import { type Administrator } from '../admin/admin-auth.ts';
-import { type Config } from '../config/load-config.ts';
+import type { Administrator } from '../admin/admin-auth.ts';
+import type { Config } from '../config/load-config.ts';
 import { createAttestationPolicy, type EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
 import { readCapabilities } from '../policy/capabilities.ts';
 import { createPolicyCompiler } from '../policy/compile.ts';
 import { createOpaFinder } from '../policy/find-opa.ts';
-import { type PolicyKind } from '../policy/policy.ts';
+import type { PolicyKind } from '../policy/policy.ts';
 import { createPolicyEngine } from '../policy/policy-engine.ts';
 import { createPolicyRepository } from '../policy/policy-repository.ts';
-import { type PolicyRoutesOptions, type PolicySet } from '../policy/policy-routes.ts';
+import type { PolicyRoutesOptions, PolicySet } from '../policy/policy-routes.ts';
 import { createPolicyStore, type PolicyStore } from '../policy/policy-store.ts';
 import { createResourcePolicy, type EvaluateResourcePolicy } from '../policy/resource-policy.ts';
 import { seedPolicies } from '../policy/seed-policies.ts';
-import { type ReferenceValueRepository } from '../reference-values/reference-value-repository.ts';
-import { type Storage } from '../storage/open-storage.ts';
-import { type AdminContext } from './admin-context.ts';
+import type { ReferenceValueRepository } from '../reference-values/reference-value-repository.ts';
+import type { Storage } from '../storage/open-storage.ts';
+import type { AdminContext } from './admin-context.ts';
 
 /** Sets a policy for an administrator, recorded. `upstream`: whatever compiles is taken, as upstream's clients rely on. */
 export type SetPolicyFor = (

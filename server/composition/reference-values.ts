@@ -1,7 +1,7 @@
 import { NotFoundError } from '../errors/not-found-error.ts';
-import { type ReferenceValueRepository } from '../reference-values/reference-value-repository.ts';
-import { type ReferenceValueRoutesOptions } from '../reference-values/reference-value-routes.ts';
-import { type AdminContext } from './admin-context.ts';
+import type { ReferenceValueRepository } from '../reference-values/reference-value-repository.ts';
+import type { ReferenceValueRoutesOptions } from '../reference-values/reference-value-routes.ts';
+import type { AdminContext } from './admin-context.ts';
 
 /** Reference values as administrators keep them, each change recorded. */
 export function referenceValueServices(

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fromUtf8 } from '../bytes/encoding.ts';
-import { type Collateral, type CollateralStore } from '../collateral/collateral.ts';
-import { type Config } from '../config/load-config.ts';
+import type { Collateral, CollateralStore } from '../collateral/collateral.ts';
+import type { Config } from '../config/load-config.ts';
 import { createVerifierRegistry, type VerifierRegistry } from '../verifiers/registry.ts';
 import { sampleDeviceVerifier, sampleVerifier } from '../verifiers/sample/sample-verifier.ts';
 import { anchorsFromCertificates, type SnpAnchors } from '../verifiers/snp/anchor-set.ts';

@@ -1,5 +1,5 @@
-import { type z } from 'zod';
-import { type ConfigProblem } from './config-error.ts';
+import type { z } from 'zod';
+import type { ConfigProblem } from './config-error.ts';
 import { type ConfigKey, type ConfigNode, configTree, descendants, isTable } from './config-tree.ts';
 import { nearest } from './nearest.ts';
 

@@ -1,7 +1,7 @@
 import { compileAcl } from '../admin/acl.ts';
 import { AdminConfigurationError } from '../admin/admin-error.ts';
-import { type ConfigProblem } from './config-error.ts';
-import { type ParsedConfig } from './config-schema.ts';
+import type { ConfigProblem } from './config-error.ts';
+import type { ParsedConfig } from './config-schema.ts';
 
 /** What has to hold between keys that are each right by themselves. Every relation that does not hold is listed. */
 export function brokenRelations(config: ParsedConfig): readonly ConfigProblem[] {

@@ -1,5 +1,5 @@
 import { parse, TomlError } from 'smol-toml';
-import { type ConfigProblem } from './config-error.ts';
+import type { ConfigProblem } from './config-error.ts';
 import { type ConfigNode, configTree } from './config-tree.ts';
 import { nearest } from './nearest.ts';
 

@@ -1,6 +1,6 @@
 import { configSchema } from './config-schema.ts';
 import { type ConfigKey, type ConfigTable, configTree, isTable, mapKeys } from './config-tree.ts';
-import { type Config, type ExplainedConfig } from './load-config.ts';
+import type { Config, ExplainedConfig } from './load-config.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 /** Undefined: the example is rendered, which shows one table of each kind where there is none. */

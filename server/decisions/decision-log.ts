@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { toHex } from '../bytes/encoding.ts';
 import { createGroupCommit } from '../storage/group-commit.ts';
-import { type Decision, type DecisionLog } from './decision.ts';
+import type { Decision, DecisionLog } from './decision.ts';
 
 const MAX_WAITING = 20_000;
 const MAX_BATCH = 500;

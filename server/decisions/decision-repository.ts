@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import { type JsonObject } from '../claims/claims.ts';
-import { type Db } from '../storage/database.ts';
-import { type Decision, type DecisionKind } from './decision.ts';
+import type { JsonObject } from '../claims/claims.ts';
+import type { Db } from '../storage/database.ts';
+import type { Decision, DecisionKind } from './decision.ts';
 
 export interface DecisionFilter {
   readonly kind?: DecisionKind | undefined;

@@ -1,10 +1,10 @@
-import { type FastifyPluginAsync, type FastifyRequest } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { NotFoundError } from '../errors/not-found-error.ts';
-import { type Decision } from './decision.ts';
-import { type DecisionFilter } from './decision-repository.ts';
+import type { Decision } from './decision.ts';
+import type { DecisionFilter } from './decision-repository.ts';
 
 export interface DecisionRoutesOptions {
   readonly authorize: (request: FastifyRequest) => Promise<unknown>;

@@ -1,4 +1,4 @@
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 
 /** `attestation`: a token minted or refused. `release`: a resource released or denied. `admin`: a change by an administrator. */
 export type DecisionKind = 'attestation' | 'release' | 'admin';

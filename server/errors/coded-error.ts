@@ -11,3 +11,8 @@ export class CodedError<Code extends string = string> extends Error {
     this.code = code;
   }
 }
+
+/** As `instanceof`, which would make the code an `any`. */
+export function isCodedError(error: unknown): error is CodedError {
+  return error instanceof CodedError;
+}

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { toHex } from '../bytes/encoding.ts';
-import { type Db } from '../storage/database.ts';
+import type { Db } from '../storage/database.ts';
 import { createGroupCommit, type GroupCommit } from '../storage/group-commit.ts';
-import { type SpentNonce } from './nonce.ts';
+import type { SpentNonce } from './nonce.ts';
 
 const MAX_WAITING = 20_000;
 const MAX_BATCH = 500;

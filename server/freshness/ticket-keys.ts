@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { toHex } from '../bytes/encoding.ts';
-import { type Changes } from '../storage/changes.ts';
-import { type ServerKeys } from '../storage/server-key-repository.ts';
-import { type TicketKeys } from './ticket.ts';
+import type { Changes } from '../storage/changes.ts';
+import type { ServerKeys } from '../storage/server-key-repository.ts';
+import type { TicketKeys } from './ticket.ts';
 
 /**
  * The keys that authenticate nonces and handshakes: the same on every replica, made by the first one, loaded again when

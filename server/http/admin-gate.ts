@@ -1,6 +1,6 @@
-import { type FastifyRequest } from 'fastify';
-import { type Administrator, type AuthorizeAdmin } from '../admin/admin-auth.ts';
-import { type Clock } from '../clock.ts';
+import type { FastifyRequest } from 'fastify';
+import type { Administrator, AuthorizeAdmin } from '../admin/admin-auth.ts';
+import type { Clock } from '../clock.ts';
 import { MalformedError } from '../errors/malformed-error.ts';
 
 /** Lets administrators through, and remembers who they were for the record. */

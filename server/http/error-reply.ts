@@ -1,6 +1,6 @@
-import { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import { CodedError } from '../errors/coded-error.ts';
+import { type CodedError, isCodedError } from '../errors/coded-error.ts';
 import { DecidedError } from '../errors/decided-error.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import { statusOfCode } from './status-of-code.ts';
@@ -33,7 +33,7 @@ const FRAMEWORK_PROBLEMS: ReadonlyMap<string, Problem> = new Map([
 /** What a client may know of an error. Our own failures say nothing but that they are ours. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof DecidedError) return { ...problemOf(error.cause), decisionId: error.decisionId };
-  if (error instanceof CodedError) return codedProblem(error as CodedError);
+  if (isCodedError(error)) return codedProblem(error);
   if (hasZodFastifySchemaValidationErrors(error)) {
     const detail = error.validation
       .map(({ instancePath, message }) => `${instancePath || '/'}: ${message ?? ''}`)

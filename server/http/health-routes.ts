@@ -1,4 +1,4 @@
-import { type FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 
 export interface HealthRoutesOptions {

@@ -1,4 +1,4 @@
-import { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 
 /** Refuses requests beyond `max` at a time (503), so that those in work are finished in bounded time and memory. */

@@ -1,5 +1,5 @@
-import { type Buffer } from 'node:buffer';
-import { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Buffer } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { fromUtf8 } from '../bytes/encoding.ts';
 import { parseJson } from '../json/strict-json.ts';
 

@@ -1,4 +1,4 @@
-import { type FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 
 /** An error as RFC 9457 describes it, with a stable code and, when there is one, the decision that recorded it. */
 export interface Problem {

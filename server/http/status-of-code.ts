@@ -1,12 +1,12 @@
-import { type AdminErrorCode } from '../admin/admin-error.ts';
-import { type AttestationRequestErrorCode } from '../attestation/request-error.ts';
-import { type CouldNotCheckCode } from '../errors/could-not-check-error.ts';
-import { type MalformedCode } from '../errors/malformed-error.ts';
-import { type NonceErrorCode } from '../freshness/nonce.ts';
-import { type PolicyErrorCode } from '../policy/policy.ts';
-import { type SampleEvidenceErrorCode } from '../verifiers/sample/sample-evidence-error.ts';
-import { type SnpEvidenceErrorCode } from '../verifiers/snp/snp-evidence-error.ts';
-import { type X509ErrorCode } from '../x509/x509-error.ts';
+import type { AdminErrorCode } from '../admin/admin-error.ts';
+import type { AttestationRequestErrorCode } from '../attestation/request-error.ts';
+import type { CouldNotCheckCode } from '../errors/could-not-check-error.ts';
+import type { MalformedCode } from '../errors/malformed-error.ts';
+import type { NonceErrorCode } from '../freshness/nonce.ts';
+import type { PolicyErrorCode } from '../policy/policy.ts';
+import type { SampleEvidenceErrorCode } from '../verifiers/sample/sample-evidence-error.ts';
+import type { SnpEvidenceErrorCode } from '../verifiers/snp/snp-evidence-error.ts';
+import type { X509ErrorCode } from '../x509/x509-error.ts';
 
 type PublicCode =
   | 'NOT_FOUND'

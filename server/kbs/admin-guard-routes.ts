@@ -1,6 +1,6 @@
-import { type FastifyInstance, type FastifyRequest } from 'fastify';
-import { type Administrator, type AuthorizeAdmin } from '../admin/admin-auth.ts';
-import { type Clock } from '../clock.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Administrator, AuthorizeAdmin } from '../admin/admin-auth.ts';
+import type { Clock } from '../clock.ts';
 import { parseTarget } from './request-target.ts';
 
 const ADMINISTRATOR = 'kbsAdministrator';

@@ -1,16 +1,16 @@
-import { type Attest } from '../attestation/attest.ts';
-import { type AttestationRequest } from '../attestation/attestation-request.ts';
+import type { Attest } from '../attestation/attest.ts';
+import type { AttestationRequest } from '../attestation/attestation-request.ts';
 import { toBase64Url, toUtf8 } from '../bytes/encoding.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { isTee, type Tee } from '../evidence/tee.ts';
 import { parseJsonWithBigInts } from '../json/strict-json.ts';
-import { type AttestationMessage } from '../protocol/background-check.ts';
+import type { AttestationMessage } from '../protocol/background-check.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
 import { assertNonce, type Handshake, openHandshake } from './handshake.ts';
 import { jsonText } from './json-text.ts';
 import { KbsError } from './kbs-error.ts';
 import { readSessionCookie, type SessionCookie } from './session-cookie.ts';
-import { type SessionRepository } from './session-repository.ts';
+import type { SessionRepository } from './session-repository.ts';
 
 export interface BackgroundCheckDependencies {
   readonly openTicket: (text: string, at: Date) => Uint8Array;

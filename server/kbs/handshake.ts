@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { bytesEqual, sha256 } from '../bytes/byte-strings.ts';
 import { fromBase64Url, fromUtf8, toBase64Url, toUtf8 } from '../bytes/encoding.ts';
-import { type Json } from '../claims/claims.ts';
+import type { Json } from '../claims/claims.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 import { isTee, TEES, type Tee } from '../evidence/tee.ts';
 import { parseJson } from '../json/strict-json.ts';
-import { type HandshakeChallenge, type HandshakeRequest } from '../protocol/handshake.ts';
+import type { HandshakeChallenge, HandshakeRequest } from '../protocol/handshake.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
 import { KbsError } from './kbs-error.ts';
 import { assertProtocolVersion } from './protocol-version.ts';
-import { type SessionCookie } from './session-cookie.ts';
+import type { SessionCookie } from './session-cookie.ts';
 
 export interface HandshakeDependencies {
   /** The attestation service's challenge; `teeParams` is the JSON text of what the TEE says it needs. */

@@ -1,4 +1,4 @@
-import { type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type KbsErrorType, kbsErrorReply } from './kbs-error-reply.ts';
 
 /** An error handler for routes whose own errors are of this type. Failures of ours are logged. */

@@ -1,4 +1,4 @@
-import { type FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync } from 'fastify';
 import { KbsError } from './kbs-error.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';
 import {

@@ -1,7 +1,7 @@
-import { type Administrator } from '../admin/admin-auth.ts';
-import { type RecordAdminChange } from '../admin/admin-change.ts';
-import { type ResourcePath } from '../resources/resource-path.ts';
-import { type ResourceRepository } from '../resources/resource-repository.ts';
+import type { Administrator } from '../admin/admin-auth.ts';
+import type { RecordAdminChange } from '../admin/admin-change.ts';
+import type { ResourcePath } from '../resources/resource-path.ts';
+import type { ResourceRepository } from '../resources/resource-repository.ts';
 import { KbsError } from './kbs-error.ts';
 
 /** What administrators do to resources. Each resolves to the id of the decision that recorded it. */

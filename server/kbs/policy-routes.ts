@@ -1,11 +1,11 @@
-import { type Buffer } from 'node:buffer';
-import { type FastifyPluginAsync, type FastifyReply } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Buffer } from 'node:buffer';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Administrator, type AuthorizeAdmin } from '../admin/admin-auth.ts';
+import type { Administrator, AuthorizeAdmin } from '../admin/admin-auth.ts';
 import { toWarningHeader } from '../attestation/attestation-routes.ts';
 import { fromBase64Url, fromUtf8 } from '../bytes/encoding.ts';
-import { type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { createAdminGuard } from './admin-guard-routes.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';
 import { readJsonBody } from './request-body.ts';

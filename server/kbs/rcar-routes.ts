@@ -1,12 +1,12 @@
-import { type Buffer } from 'node:buffer';
-import { type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Buffer } from 'node:buffer';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { toWarningHeader } from '../attestation/attestation-routes.ts';
-import { type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { attestationMessageSchema, tokenReplySchema } from '../protocol/background-check.ts';
 import { handshakeChallengeSchema, handshakeRequestSchema } from '../protocol/handshake.ts';
-import { type BackgroundCheck } from './background-check.ts';
-import { type BeginHandshake } from './handshake.ts';
+import type { BackgroundCheck } from './background-check.ts';
+import type { BeginHandshake } from './handshake.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';
 import { readJsonBody } from './request-body.ts';
 import { type SessionCookie, writeSessionCookie } from './session-cookie.ts';

@@ -1,7 +1,7 @@
-import { type FastifyPluginAsync } from 'fastify';
-import { type AuthorizeAdmin } from '../admin/admin-auth.ts';
-import { type Json } from '../claims/claims.ts';
-import { type Clock } from '../clock.ts';
+import type { FastifyPluginAsync } from 'fastify';
+import type { AuthorizeAdmin } from '../admin/admin-auth.ts';
+import type { Json } from '../claims/claims.ts';
+import type { Clock } from '../clock.ts';
 import { createAdminGuard } from './admin-guard-routes.ts';
 import { KbsError } from './kbs-error.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';

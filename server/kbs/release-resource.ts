@@ -1,20 +1,20 @@
-import { type JsonObject } from '../claims/claims.ts';
-import { type Decision, type DecisionLog } from '../decisions/decision.ts';
+import type { JsonObject } from '../claims/claims.ts';
+import type { Decision, DecisionLog } from '../decisions/decision.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 import { DecidedError } from '../errors/decided-error.ts';
 import { PolicyError, type PolicyRef } from '../policy/policy.ts';
-import { type EvaluateResourcePolicy } from '../policy/resource-policy.ts';
+import type { EvaluateResourcePolicy } from '../policy/resource-policy.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
-import { type SealedResource } from '../protocol/sealed-resource.ts';
-import { type ResourcePath } from '../resources/resource-path.ts';
-import { type ResourceRepository } from '../resources/resource-repository.ts';
-import { type VerifiedClaims, type VerifiedToken, type VerifyEar } from '../token/ear-verifier.ts';
+import type { SealedResource } from '../protocol/sealed-resource.ts';
+import type { ResourcePath } from '../resources/resource-path.ts';
+import type { ResourceRepository } from '../resources/resource-repository.ts';
+import type { VerifiedClaims, VerifiedToken, VerifyEar } from '../token/ear-verifier.ts';
 import { findTeePublicKey, type TeePublicKey } from '../token/tee-public-key.ts';
 import { KbsError } from './kbs-error.ts';
 import { seal } from './seal.ts';
 import { readSessionCookie } from './session-cookie.ts';
-import { type SessionRepository } from './session-repository.ts';
+import type { SessionRepository } from './session-repository.ts';
 
 export interface ReleaseDependencies {
   readonly sessions: Pick<SessionRepository, 'findToken'>;

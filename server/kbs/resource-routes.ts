@@ -1,16 +1,16 @@
-import { type Buffer } from 'node:buffer';
-import { type FastifyPluginAsync, type FastifyRequest } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Buffer } from 'node:buffer';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type AuthorizeAdmin } from '../admin/admin-auth.ts';
-import { type Clock } from '../clock.ts';
+import type { AuthorizeAdmin } from '../admin/admin-auth.ts';
+import type { Clock } from '../clock.ts';
 import { sealedResourceSchema } from '../protocol/sealed-resource.ts';
 import { parseResourcePath, type ResourcePath } from '../resources/resource-path.ts';
 import { createAdminGuard } from './admin-guard-routes.ts';
 import { KbsError } from './kbs-error.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';
-import { type ManageResource } from './manage-resource.ts';
-import { type ReleaseResource } from './release-resource.ts';
+import type { ManageResource } from './manage-resource.ts';
+import type { ReleaseResource } from './release-resource.ts';
 import { readRawBody } from './request-body.ts';
 import { type KbsTarget, parseQuery, parseTarget } from './request-target.ts';
 

@@ -1,8 +1,8 @@
 import { constants, createCipheriv, createECDH, createHash, publicEncrypt, randomBytes } from 'node:crypto';
 import { concatBytes } from '../bytes/byte-strings.ts';
 import { toBase64Url, toUtf8 } from '../bytes/encoding.ts';
-import { type SealedResource } from '../protocol/sealed-resource.ts';
-import { type TeePublicKey } from '../token/tee-public-key.ts';
+import type { SealedResource } from '../protocol/sealed-resource.ts';
+import type { TeePublicKey } from '../token/tee-public-key.ts';
 
 const CONTENT_KEY_LENGTH = 32;
 const IV_LENGTH = 12;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../bytes/byte-strings.ts';
 import { fromUtf8, toBase64Url, toHex, toUtf8 } from '../bytes/encoding.ts';
-import { type AtRest } from '../storage/at-rest.ts';
-import { type Db } from '../storage/database.ts';
+import type { AtRest } from '../storage/at-rest.ts';
+import type { Db } from '../storage/database.ts';
 
 /** Attested sessions: an id that the guest holds leads to its token. */
 export interface SessionRepository {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { isJsonObject } from './json-object.ts';
 
 /** Steps 3 and 4 of the Confidential Containers key broker protocol (RCAR), version 0.4.0. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Json } from '../claims/claims.ts';
+import type { Json } from '../claims/claims.ts';
 
 /** Steps 1 and 2 of the Confidential Containers key broker protocol (RCAR), version 0.4.0. */
 

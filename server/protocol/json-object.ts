@@ -1,4 +1,4 @@
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 
 /** Whether a value that came out of a JSON reader is an object. */
 export function isJsonObject(value: unknown): value is JsonObject {

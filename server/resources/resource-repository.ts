@@ -1,5 +1,5 @@
-import { type AtRest } from '../storage/at-rest.ts';
-import { type Db } from '../storage/database.ts';
+import type { AtRest } from '../storage/at-rest.ts';
+import type { Db } from '../storage/database.ts';
 import { ResourceError, type ResourcePath } from './resource-path.ts';
 
 export interface ResourceSummary {

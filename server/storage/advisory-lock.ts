@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { type Db } from './database.ts';
+import type { Db } from './database.ts';
 
 /** What only one process of all may do at a time. */
 export type LockName = 'data-key' | 'server-key';

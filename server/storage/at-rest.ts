@@ -1,9 +1,9 @@
 import { concatBytes } from '../bytes/byte-strings.ts';
 import { fromHex, toHex } from '../bytes/encoding.ts';
-import { type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { createDataKeyRepository, type DataKey } from './data-key-repository.ts';
-import { type Db } from './database.ts';
-import { type MasterKey } from './master-key.ts';
+import type { Db } from './database.ts';
+import type { MasterKey } from './master-key.ts';
 import { decrypt, encrypt, SealedValueError } from './sealed-value.ts';
 
 /** Encrypts what must not lie in the database in the clear: AES-256-GCM under data keys that the master key wraps. */

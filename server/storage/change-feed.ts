@@ -1,6 +1,6 @@
 import { createChangeListener } from './change-listener.ts';
 import { announceChange, type RunningChanges } from './changes.ts';
-import { type Db } from './database.ts';
+import type { Db } from './database.ts';
 import { createTopicVersions, type TopicVersion } from './topic-versions.ts';
 
 export interface ChangesOptions {

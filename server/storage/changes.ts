@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { type Db } from './database.ts';
+import type { Db } from './database.ts';
 
 /** What replicas cache and therefore have to hear about. */
 export type ChangeTopic = 'policy' | 'reference-value' | 'server-key' | 'collateral';

@@ -7,7 +7,7 @@ import {
 } from 'kysely';
 import pg from 'pg';
 import { CodedError } from '../errors/coded-error.ts';
-import { type Db, type Tables } from './database.ts';
+import type { Db, Tables } from './database.ts';
 import { createStatementNames, type StatementNames } from './statement-names.ts';
 import { classifyStorageFailure } from './storage-failure.ts';
 

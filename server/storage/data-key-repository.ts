@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
-import { type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { lockInTransaction } from './advisory-lock.ts';
-import { type Db } from './database.ts';
+import type { Db } from './database.ts';
 import { type MasterKey, MasterKeyError } from './master-key.ts';
 import { decrypt, encrypt } from './sealed-value.ts';
 

@@ -1,5 +1,5 @@
-import { type Generated, type JSONColumnType, type Kysely } from 'kysely';
-import { type JsonObject } from '../claims/claims.ts';
+import type { Generated, JSONColumnType, Kysely } from 'kysely';
+import type { JsonObject } from '../claims/claims.ts';
 
 /** The tables, as `migrations/` makes them. `sealed` columns hold what at-rest.ts encrypted. */
 export interface Tables {

@@ -3,7 +3,7 @@ import { chown, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
-import { type PostgresBinaries } from './postgres-binaries.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
 import { DATABASE_ROLE, type PostgresFolder } from './postgres-folder.ts';
 
 const run = promisify(execFile);

@@ -3,7 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import { migrations as ownMigrations } from '../../migrations/index.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { connect } from './connect.ts';
-import { type Tables } from './database.ts';
+import type { Tables } from './database.ts';
 
 /** `DATABASE_NEWER`: a later release of the program has been here. `MIGRATION_FAILED`: nothing was changed. */
 class MigrationError extends CodedError<'DATABASE_NEWER' | 'MIGRATION_FAILED'> {}

@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
-import { type Clock } from '../clock.ts';
-import { type Config } from '../config/load-config.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/load-config.ts';
 import { type AtRest, createAtRest } from './at-rest.ts';
 import { createChanges } from './change-feed.ts';
-import { type RunningChanges } from './changes.ts';
+import type { RunningChanges } from './changes.ts';
 import { connect } from './connect.ts';
-import { type Db } from './database.ts';
+import type { Db } from './database.ts';
 import { startEmbeddedPostgres } from './embedded-postgres.ts';
 import { loadMasterKey } from './master-key.ts';
 import { migrateToLatest } from './migrate.ts';

@@ -1,9 +1,9 @@
-import { type JsonObject } from '../claims/claims.ts';
-import { type Clock } from '../clock.ts';
+import type { JsonObject } from '../claims/claims.ts';
+import type { Clock } from '../clock.ts';
 import { lockInTransaction } from './advisory-lock.ts';
-import { type AtRest } from './at-rest.ts';
-import { type Changes } from './changes.ts';
-import { type Db } from './database.ts';
+import type { AtRest } from './at-rest.ts';
+import type { Changes } from './changes.ts';
+import type { Db } from './database.ts';
 
 type ServerKeyPurpose = 'token-signing' | 'freshness';
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { type Clock } from '../clock.ts';
-import { type Db } from './database.ts';
+import type { Clock } from '../clock.ts';
+import type { Db } from './database.ts';
 
 export interface SweeperOptions {
   readonly db: Db;

@@ -1,4 +1,4 @@
-import { type ChangeTopic } from './changes.ts';
+import type { ChangeTopic } from './changes.ts';
 
 export interface TopicVersion {
   readonly topic: string;

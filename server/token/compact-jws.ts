@@ -1,5 +1,5 @@
 import { fromBase64Url, fromUtf8, toUtf8 } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { parseJson } from '../json/strict-json.ts';
 import { isJsonObject } from '../protocol/json-object.ts';

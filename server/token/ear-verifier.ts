@@ -1,7 +1,7 @@
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 import { JwsReader, type ReadJws } from './jws-reader.ts';
-import { type KeySource } from './key-source.ts';
+import type { KeySource } from './key-source.ts';
 import { checkRegisteredClaims } from './registered-claims.ts';
 import { TokenError, type TokenErrorCode } from './token-error.ts';
 

@@ -1,10 +1,10 @@
 import { sign } from 'node:crypto';
 import { toBase64Url, toUtf8 } from '../bytes/encoding.ts';
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { toEpochSeconds } from '../clock.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
-import { type SigningKey } from './signing-key.ts';
+import type { SigningKey } from './signing-key.ts';
 import { confirmationKey } from './tee-public-key.ts';
 import { statusOf } from './trust-tier.ts';
 

@@ -1,13 +1,13 @@
-import { type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { fromBase64, fromBase64Url } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { MalformedError } from '../errors/malformed-error.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { verifyPath } from '../x509/path-building.ts';
 import { X509Error } from '../x509/x509-error.ts';
 import { headerKey, type KeySource } from './key-source.ts';
 import { KeyError, TokenError } from './token-error.ts';
-import { type VerificationKey } from './verification-key.ts';
+import type { VerificationKey } from './verification-key.ts';
 
 const MAX_CERTIFICATES = 10;
 const MAX_CERTIFICATE_TEXT = 16_384;

@@ -1,7 +1,7 @@
-import { type FastifyPluginAsync } from 'fastify';
-import { type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsync } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 
 export interface JwksRoutesOptions {
   readonly publishedKeys: () => readonly JsonObject[];

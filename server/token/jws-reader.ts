@@ -4,7 +4,7 @@ import { toBase64Url } from '../bytes/encoding.ts';
 import { type CompactJws, parseCompactJws } from './compact-jws.ts';
 import { isJwsAlgorithm, isSignatureValid } from './jws-algorithm.ts';
 import { TokenError } from './token-error.ts';
-import { type VerificationKey } from './verification-key.ts';
+import type { VerificationKey } from './verification-key.ts';
 
 /** Characters of tokens. A guest fetches several resources with one token; each entry may be large. */
 const MAX_CACHED_LENGTH = 4_194_304;

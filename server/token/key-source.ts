@@ -1,5 +1,5 @@
 import { parseJson } from '../json/strict-json.ts';
-import { type CompactJws } from './compact-jws.ts';
+import type { CompactJws } from './compact-jws.ts';
 import { thumbprintOf } from './jwk-thumbprint.ts';
 import { KeyError, TokenError } from './token-error.ts';
 import { parseKeySet, parsePemKey, parseVerificationKey, type VerificationKey } from './verification-key.ts';

@@ -1,4 +1,4 @@
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { toEpochSeconds } from '../clock.ts';
 import { TokenError } from './token-error.ts';
 

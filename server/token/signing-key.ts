@@ -6,7 +6,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { fromUtf8, toBase64, toBase64Url, toUtf8 } from '../bytes/encoding.ts';
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { publicMembers, thumbprintOf } from './jwk-thumbprint.ts';
 

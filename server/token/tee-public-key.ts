@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { fromBase64Url } from '../bytes/encoding.ts';
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
 

@@ -1,4 +1,4 @@
-import { type JsonObject } from '../claims/claims.ts';
+import type { JsonObject } from '../claims/claims.ts';
 import { makeSigningKey, type SigningKey, signingKeyFromStore } from './signing-key.ts';
 import { parseVerificationKey, type VerificationKey } from './verification-key.ts';
 

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { type Json, type JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
 import { publicMembers, thumbprintOf } from './jwk-thumbprint.ts';
 import { algorithmsFor } from './jws-algorithm.ts';

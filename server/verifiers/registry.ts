@@ -1,5 +1,5 @@
-import { type Tee } from '../evidence/tee.ts';
-import { type Verifier } from './verifier.ts';
+import type { Tee } from '../evidence/tee.ts';
+import type { Verifier } from './verifier.ts';
 
 /** The verifiers that this server runs. A TEE without one is refused by name. */
 export interface VerifierRegistry {

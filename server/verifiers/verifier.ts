@@ -1,5 +1,5 @@
-import { type Claims } from '../claims/claims.ts';
-import { type TeeClass } from '../evidence/tee.ts';
+import type { Claims } from '../claims/claims.ts';
+import type { TeeClass } from '../evidence/tee.ts';
 
 /** What the evidence has to carry, as its caller asked for it. Absent means: the caller did not ask. */
 export interface ExpectedBinding {

@@ -1,6 +1,6 @@
-import { type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { bytesEqual } from '../bytes/byte-strings.ts';
-import { type Certificate, type Validity } from './certificate.ts';
+import type { Certificate, Validity } from './certificate.ts';
 import { isSignedBy } from './signed-object.ts';
 import { X509Error } from './x509-error.ts';
 

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { sha256 } from '../bytes/byte-strings.ts';
 import { toHex } from '../bytes/encoding.ts';

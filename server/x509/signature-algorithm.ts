@@ -1,5 +1,5 @@
 import { constants, type KeyObject, verify } from 'node:crypto';
-import { type DerReader } from './der-reader.ts';
+import type { DerReader } from './der-reader.ts';
 import { X509Error } from './x509-error.ts';
 
 type Hash = 'sha256' | 'sha384' | 'sha512';

@@ -1,4 +1,4 @@
-import { type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { bytesEqual } from '../bytes/byte-strings.ts';
 import { MalformedError } from '../errors/malformed-error.ts';
 import { DerReader } from './der-reader.ts';

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { createPublicKey, type KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { type ProductLine } from '../../server/verifiers/snp/product.ts';
-import { type FakeTcb } from './snp-report.ts';
+import type { ProductLine } from '../../server/verifiers/snp/product.ts';
+import type { FakeTcb } from './snp-report.ts';
 
 export type FakeRole = 'root' | 'vcek' | 'vlek';
 type FakeUsage = keyof typeof USAGE_BITS;

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { PRODUCT_LINES } from '../../server/verifiers/snp/product.ts';
-import { type FakeAmd } from './fake-amd.ts';
-import { type FakeEndorsementOptions, type FakeListOptions } from './fake-amd-certificates.ts';
+import type { FakeAmd } from './fake-amd.ts';
+import type { FakeEndorsementOptions, FakeListOptions } from './fake-amd-certificates.ts';
 
 /** How the service answers: as it should, with a status, or badly. */
 export type FakeKdsMood = 'well' | 'slow' | 'huge' | 'redirect' | 'garbage' | 'hangs-up' | 404 | 429 | 500;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { decodeJwt, exportJWK, FlattenedEncrypt, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
 import { z } from 'zod';
 import { bindRuntimeData } from '../../server/attestation/runtime-data.ts';
-import { type Json } from '../../server/claims/claims.ts';
+import type { Json } from '../../server/claims/claims.ts';
 import { sampleVerifier } from '../../server/verifiers/sample/sample-verifier.ts';
 
 export const FAKE_ADMIN_TOKEN = 'the-administrator';

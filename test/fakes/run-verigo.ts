@@ -1,4 +1,4 @@
-import { type CommandIo, type CommandServices } from '../../server/cli/command-io.ts';
+import type { CommandIo, CommandServices } from '../../server/cli/command-io.ts';
 import { runCommandLine } from '../../server/cli/command-line.ts';
 import { inspectSampleEvidence } from '../../server/cli/sample-evidence.ts';
 import { CodedError } from '../../server/errors/coded-error.ts';

@@ -1,4 +1,4 @@
-import { type Collateral, type CollateralStore } from '../../server/collateral/collateral.ts';
+import type { Collateral, CollateralStore } from '../../server/collateral/collateral.ts';
 
 /** A store as verifiers see it, that a test can look into and put wrong things in. */
 export interface MemoryCollateral extends CollateralStore {

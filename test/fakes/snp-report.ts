@@ -1,5 +1,5 @@
 import { type KeyObject, sign } from 'node:crypto';
-import { type ProductLine } from '../../server/verifiers/snp/product.ts';
+import type { ProductLine } from '../../server/verifiers/snp/product.ts';
 
 export interface FakeTcb {
   readonly fmc: number | null;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { connect } from '../../server/storage/connect.ts';
-import { type Db } from '../../server/storage/database.ts';
+import type { Db } from '../../server/storage/database.ts';
 import { startEmbeddedPostgres } from '../../server/storage/embedded-postgres.ts';
 import { migrateToLatest } from '../../server/storage/migrate.ts';
 

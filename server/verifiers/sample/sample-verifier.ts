@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { bytesEqual } from '../../bytes/byte-strings.ts';
 import { fromBase64, toBase64 } from '../../bytes/encoding.ts';
-import { type Claims } from '../../claims/claims.ts';
-import { type ExpectedBinding, type ProvenClaims, type Verifier } from '../verifier.ts';
+import type { Claims } from '../../claims/claims.ts';
+import type { ExpectedBinding, ProvenClaims, Verifier } from '../verifier.ts';
 import { SampleEvidenceError } from './sample-evidence-error.ts';
 
 const MAX_TEXT = 1024;

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { CodedError } from '../../errors/coded-error.ts';
-import { type Certificate, type Validity } from '../../x509/certificate.ts';
+import type { Certificate, Validity } from '../../x509/certificate.ts';
 import {
   anchorFromSelfSigned,
   nameOf,
@@ -8,7 +8,7 @@ import {
   type TrustAnchor,
   verifyChain,
 } from '../../x509/chain.ts';
-import { type EndorsementKeyType } from './endorsement-key.ts';
+import type { EndorsementKeyType } from './endorsement-key.ts';
 import { PRODUCT_LINES, type ProductLine } from './product.ts';
 
 /** An authority of AMD, or of a test PKI in its place. */

@@ -1,5 +1,5 @@
 import { type AuthorityFact, type ProductAnchors, type SnpAnchors, toAuthorityKey } from './anchor-set.ts';
-import { type ProductLine } from './product.ts';
+import type { ProductLine } from './product.ts';
 
 /**
  * AMD's certificate authorities for SEV-SNP: per product line the root (ARK), the one that signs VCEKs (ASK) and the one that

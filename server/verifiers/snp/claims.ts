@@ -1,9 +1,9 @@
 import { toHex } from '../../bytes/encoding.ts';
-import { type Claims } from '../../claims/claims.ts';
-import { type ProvenKey } from './endorser.ts';
-import { type ProductLine } from './product.ts';
-import { type FirmwareVersion, type SnpReport } from './report.ts';
-import { type RevocationStatus } from './revocation.ts';
+import type { Claims } from '../../claims/claims.ts';
+import type { ProvenKey } from './endorser.ts';
+import type { ProductLine } from './product.ts';
+import type { FirmwareVersion, SnpReport } from './report.ts';
+import type { RevocationStatus } from './revocation.ts';
 import { readTcb } from './tcb.ts';
 
 /**

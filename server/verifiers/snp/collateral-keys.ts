@@ -1,7 +1,7 @@
 import { toHex } from '../../bytes/encoding.ts';
-import { type Collateral } from '../../collateral/collateral.ts';
-import { type Certificate } from '../../x509/certificate.ts';
-import { type RevocationList } from '../../x509/crl.ts';
+import type { Collateral } from '../../collateral/collateral.ts';
+import type { Certificate } from '../../x509/certificate.ts';
+import type { RevocationList } from '../../x509/crl.ts';
 import { roleOf } from './anchor-set.ts';
 import { chipIdOf, type EndorsementKeyType } from './endorsement-key.ts';
 import { PRODUCT_LINES, type ProductLine } from './product.ts';

@@ -1,11 +1,11 @@
-import { type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { bytesEqual } from '../../bytes/byte-strings.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { type Certificate, extension } from '../../x509/certificate.ts';
-import { type VerifiedCertificate } from '../../x509/chain.ts';
+import type { VerifiedCertificate } from '../../x509/chain.ts';
 import { DerReader } from '../../x509/der-reader.ts';
 import { type ProductLine, productOfName } from './product.ts';
-import { type SnpReport } from './report.ts';
+import type { SnpReport } from './report.ts';
 import { SnpEvidenceError } from './snp-evidence-error.ts';
 import { isSameTcb, readTcb, type SnpTcb, TCB_LAYOUTS, type TcbComponent, tcbText } from './tcb.ts';
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { sha256 } from '../../bytes/byte-strings.ts';
 import { toHex } from '../../bytes/encoding.ts';
-import { type CollateralStore } from '../../collateral/collateral.ts';
+import type { CollateralStore } from '../../collateral/collateral.ts';
 import { CouldNotCheckError } from '../../errors/could-not-check-error.ts';
 import { type Certificate, parseCertificate, type Validity } from '../../x509/certificate.ts';
 import { nameOf, requireValidAt, verifyChain } from '../../x509/chain.ts';
@@ -9,9 +9,9 @@ import { X509Error } from '../../x509/x509-error.ts';
 import { type AuthorityKey, roleOf, type SnpAnchors, toAuthority } from './anchor-set.ts';
 import { authorityStoreKey } from './collateral-keys.ts';
 import { type EndorsementKey, type EndorsementKeyType, readEndorsementKey } from './endorsement-key.ts';
-import { type SuppliedCertificates } from './evidence.ts';
+import type { SuppliedCertificates } from './evidence.ts';
 import { PRODUCT_LINES, type ProductLine, productOfCpuid } from './product.ts';
-import { type SnpReport } from './report.ts';
+import type { SnpReport } from './report.ts';
 import { SnpEvidenceError } from './snp-evidence-error.ts';
 
 /**

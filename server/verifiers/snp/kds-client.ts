@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { concatBytes } from '../../bytes/byte-strings.ts';
 import { toHex } from '../../bytes/encoding.ts';
 import { CouldNotCheckError } from '../../errors/could-not-check-error.ts';
-import { type ProductLine } from './product.ts';
-import { type SnpTcb } from './tcb.ts';
+import type { ProductLine } from './product.ts';
+import type { SnpTcb } from './tcb.ts';
 
 /** AMD's key distribution service, or a mirror of it. */
 export interface KdsOptions {

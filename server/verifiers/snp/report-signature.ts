@@ -1,5 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto';
-import { type SnpReport } from './report.ts';
+import type { SnpReport } from './report.ts';
 import { SnpEvidenceError } from './snp-evidence-error.ts';
 
 /**

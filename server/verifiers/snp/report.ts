@@ -1,7 +1,7 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
 import { type GuestPolicy, readGuestPolicy } from './guest-policy.ts';
 import { type PlatformInfo, readPlatformInfo } from './platform-info.ts';
-import { type Cpuid } from './product.ts';
+import type { Cpuid } from './product.ts';
 import { SnpEvidenceError } from './snp-evidence-error.ts';
 
 export const REPORT_BYTES = 0x4a0;

@@ -1,5 +1,5 @@
 import { bytesEqual } from '../../bytes/byte-strings.ts';
-import { type CollateralStore } from '../../collateral/collateral.ts';
+import type { CollateralStore } from '../../collateral/collateral.ts';
 import { CodedError } from '../../errors/coded-error.ts';
 import { CouldNotCheckError } from '../../errors/could-not-check-error.ts';
 import {
@@ -11,9 +11,9 @@ import {
   verifyRevocationList,
 } from '../../x509/crl.ts';
 import { X509Error } from '../../x509/x509-error.ts';
-import { type AuthorityKey } from './anchor-set.ts';
-import { type KdsClient } from './kds-client.ts';
-import { type ProductLine } from './product.ts';
+import type { AuthorityKey } from './anchor-set.ts';
+import type { KdsClient } from './kds-client.ts';
+import type { ProductLine } from './product.ts';
 
 /** `stale`: the list's nextUpdate was past, within what the configuration allows. */
 export type RevocationStatus = 'good' | 'stale' | 'not-checked';

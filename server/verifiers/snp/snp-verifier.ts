@@ -1,13 +1,13 @@
 import { bytesEqual, padTo } from '../../bytes/byte-strings.ts';
-import { type CollateralStore } from '../../collateral/collateral.ts';
-import { type Verifier } from '../verifier.ts';
-import { type SnpAnchors } from './anchor-set.ts';
+import type { CollateralStore } from '../../collateral/collateral.ts';
+import type { Verifier } from '../verifier.ts';
+import type { SnpAnchors } from './anchor-set.ts';
 import { snpClaims } from './claims.ts';
 import { type EndorsementKeyType, requireKeyFits } from './endorsement-key.ts';
 import { createEndorser } from './endorser.ts';
 import { readSnpEvidence } from './evidence.ts';
 import { createKdsClient, type KdsOptions } from './kds-client.ts';
-import { type ProductLine } from './product.ts';
+import type { ProductLine } from './product.ts';
 import { type FirmwareVersion, parseSnpReport, type SnpReport } from './report.ts';
 import { verifyReportSignature } from './report-signature.ts';
 import { createRevocationCheck } from './revocation.ts';

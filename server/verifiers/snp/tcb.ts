@@ -1,5 +1,5 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
-import { type ProductLine } from './product.ts';
+import type { ProductLine } from './product.ts';
 
 /** The components of a TCB_VERSION. `fmc` exists on Turin only. Each is 0 to 255. */
 export interface SnpTcb {

@@ -1,14 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import { type CollateralStore } from '../../collateral/collateral.ts';
+import type { CollateralStore } from '../../collateral/collateral.ts';
 import { CouldNotCheckError } from '../../errors/could-not-check-error.ts';
 import { parseCertificate } from '../../x509/certificate.ts';
 import { X509Error } from '../../x509/x509-error.ts';
 import { vcekStoreKey } from './collateral-keys.ts';
 import { requireKeyFits } from './endorsement-key.ts';
-import { type Endorser, type ProvenKey } from './endorser.ts';
-import { type KdsClient } from './kds-client.ts';
+import type { Endorser, ProvenKey } from './endorser.ts';
+import type { KdsClient } from './kds-client.ts';
 import { type ProductLine, productOfCpuid } from './product.ts';
-import { type SnpReport } from './report.ts';
+import type { SnpReport } from './report.ts';
 import { SnpEvidenceError } from './snp-evidence-error.ts';
 import { readTcb } from './tcb.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRecordAdminChange } from '../../../server/admin/admin-change.ts';
-import { type Decision } from '../../../server/decisions/decision.ts';
+import type { Decision } from '../../../server/decisions/decision.ts';
 import { createDecisionLog } from '../../../server/decisions/decision-log.ts';
 import { CodedError } from '../../../server/errors/coded-error.ts';
 import { CouldNotCheckError } from '../../../server/errors/could-not-check-error.ts';

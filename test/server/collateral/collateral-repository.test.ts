@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Collateral } from '../../../server/collateral/collateral.ts';
+import type { Collateral } from '../../../server/collateral/collateral.ts';
 import { createCollateralRepository } from '../../../server/collateral/collateral-repository.ts';
 import { createChanges } from '../../../server/storage/change-feed.ts';
-import { type RunningChanges } from '../../../server/storage/changes.ts';
+import type { RunningChanges } from '../../../server/storage/changes.ts';
 import { createTestDatabase, type TestDatabase } from '../../fakes/test-database.ts';
 
 const at = new Date('2026-11-23T12:00:00Z');

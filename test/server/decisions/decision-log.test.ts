@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Decision } from '../../../server/decisions/decision.ts';
+import type { Decision } from '../../../server/decisions/decision.ts';
 import { createDecisionLog } from '../../../server/decisions/decision-log.ts';
 import { createDecisionRepository } from '../../../server/decisions/decision-repository.ts';
 import { createTestDatabase } from '../../fakes/test-database.ts';

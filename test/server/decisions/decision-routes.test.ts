@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Decision } from '../../../server/decisions/decision.ts';
+import type { Decision } from '../../../server/decisions/decision.ts';
 import { createDecisionLog } from '../../../server/decisions/decision-log.ts';
 import { createDecisionRepository } from '../../../server/decisions/decision-repository.ts';
 import { decisionRoutes } from '../../../server/decisions/decision-routes.ts';

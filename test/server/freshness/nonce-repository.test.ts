@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createNonceRepository } from '../../../server/freshness/nonce-repository.ts';
 import { connect } from '../../../server/storage/connect.ts';
-import { type Db } from '../../../server/storage/database.ts';
+import type { Db } from '../../../server/storage/database.ts';
 import { createTestDatabase, type TestDatabase } from '../../fakes/test-database.ts';
 
 const expiresAt = new Date('2026-11-23T12:05:00Z');

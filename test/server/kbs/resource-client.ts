@@ -1,9 +1,9 @@
 import { request as httpRequest } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { type LightMyRequestResponse } from 'fastify';
+import type { LightMyRequestResponse } from 'fastify';
 import { type FlattenedJWE, flattenedDecrypt } from 'jose';
-import { type FakeKbs, type teeKey } from './fake-kbs.ts';
+import type { FakeKbs, teeKey } from './fake-kbs.ts';
 import { attestation, begin, cookieOf, sendAttestation } from './sample-guest.ts';
 
 export const ERROR_TYPE = 'https://github.com/confidential-containers/kbs/errors/';

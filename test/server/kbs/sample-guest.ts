@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { type FastifyInstance, type LightMyRequestResponse } from 'fastify';
-import { type JsonObject } from '../../../server/claims/claims.ts';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import type { JsonObject } from '../../../server/claims/claims.ts';
 
 export const HANDSHAKE = {
   version: '0.4.0',

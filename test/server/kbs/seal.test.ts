@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { flattenedDecrypt } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { type JsonObject } from '../../../server/claims/claims.ts';
+import type { JsonObject } from '../../../server/claims/claims.ts';
 import { concatKdf, seal } from '../../../server/kbs/seal.ts';
 import { parseTeePublicKey } from '../../../server/token/tee-public-key.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ChangesOptions, createChanges } from '../../../server/storage/change-feed.ts';
-import { type ChangeTopic, type RunningChanges } from '../../../server/storage/changes.ts';
+import type { ChangeTopic, RunningChanges } from '../../../server/storage/changes.ts';
 import { createTestDatabase, type TestDatabase } from '../../fakes/test-database.ts';
 
 let database: TestDatabase;

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CouldNotCheckError } from '../../../server/errors/could-not-check-error.ts';
 import { connect } from '../../../server/storage/connect.ts';
-import { type Db } from '../../../server/storage/database.ts';
+import type { Db } from '../../../server/storage/database.ts';
 import { startEmbeddedPostgres } from '../../../server/storage/embedded-postgres.ts';
 import { migrateToLatest } from '../../../server/storage/migrate.ts';
 import { createTestDatabase, type TestDatabase, withDatabase } from '../../fakes/test-database.ts';

@@ -1,5 +1,5 @@
 import { constants, generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node:crypto';
-import { type JsonObject } from '../../../server/claims/claims.ts';
+import type { JsonObject } from '../../../server/claims/claims.ts';
 import { type KeySource, keySetFile } from '../../../server/token/key-source.ts';
 
 export const AT = new Date('2026-11-23T12:00:00Z');

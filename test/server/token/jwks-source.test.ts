@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RemoteKeysOptions, remoteKeys } from '../../../server/token/jwks-source.ts';
 import { AT, fakeIssuer } from './fake-issuer.ts';

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type JsonObject } from '../../../server/claims/claims.ts';
+import type { JsonObject } from '../../../server/claims/claims.ts';
 import { findTeePublicKey, parseTeePublicKey } from '../../../server/token/tee-public-key.ts';
 
 const ecKey = (namedCurve: string): JsonObject => ({

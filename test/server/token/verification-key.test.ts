@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { type JsonObject } from '../../../server/claims/claims.ts';
+import type { JsonObject } from '../../../server/claims/claims.ts';
 import { parseKeySet, parsePemKey, parseVerificationKey } from '../../../server/token/verification-key.ts';
 import { fakeIssuer } from './fake-issuer.ts';
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Certificate } from '../../../server/x509/certificate.ts';
+import type { Certificate } from '../../../server/x509/certificate.ts';
 import { verifyPath } from '../../../server/x509/path-building.ts';
 import { issue, NOW, type TestCertificate } from './test-pki.ts';
 

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { type Certificate, parseCertificate } from '../../../server/x509/certificate.ts';
-import { type Chain } from '../../../server/x509/chain.ts';
+import type { Chain } from '../../../server/x509/chain.ts';
 
 export const NOW = new Date('2026-06-01T00:00:00Z');
 export const FROM = new Date('2026-01-01T00:00:00Z');

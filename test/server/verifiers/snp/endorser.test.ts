@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Claims } from '../../../../server/claims/claims.ts';
-import { type SnpVerifierOptions } from '../../../../server/verifiers/snp/snp-verifier.ts';
+import type { Claims } from '../../../../server/claims/claims.ts';
+import type { SnpVerifierOptions } from '../../../../server/verifiers/snp/snp-verifier.ts';
 import {
   createFakeAmd,
   type FakeAmd,

@@ -6,7 +6,7 @@ import {
   type RevocationStatus,
 } from '../../../../server/verifiers/snp/revocation.ts';
 import { createFakeAmd, type FakeAmd, sharedFakeAmd } from '../../../fakes/fake-amd.ts';
-import { type FakeListOptions } from '../../../fakes/fake-amd-certificates.ts';
+import type { FakeListOptions } from '../../../fakes/fake-amd-certificates.ts';
 import { type FakeKds, startFakeKds } from '../../../fakes/fake-amd-kds.ts';
 import { createMemoryCollateral, type MemoryCollateral } from '../../../fakes/snp-memory-collateral.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import { type Claims } from '../../../../server/claims/claims.ts';
-import { type CollateralStore } from '../../../../server/collateral/collateral.ts';
+import type { Claims } from '../../../../server/claims/claims.ts';
+import type { CollateralStore } from '../../../../server/collateral/collateral.ts';
 import { PRODUCT_LINES, type ProductLine } from '../../../../server/verifiers/snp/product.ts';
 import { createSnpVerifier, type SnpVerifierOptions } from '../../../../server/verifiers/snp/snp-verifier.ts';
-import { type ExpectedBinding, type Verifier } from '../../../../server/verifiers/verifier.ts';
-import { type FakeAmd } from '../../../fakes/fake-amd.ts';
+import type { ExpectedBinding, Verifier } from '../../../../server/verifiers/verifier.ts';
+import type { FakeAmd } from '../../../fakes/fake-amd.ts';
 
 export const NOW = new Date('2026-06-01T00:00:00Z');
 export const NOTHING: ExpectedBinding = { reportData: undefined, initDataDigest: undefined };

@@ -1,9 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Claims } from '../../../../server/claims/claims.ts';
+import type { Claims } from '../../../../server/claims/claims.ts';
 import { CodedError } from '../../../../server/errors/coded-error.ts';
 import { PRODUCT_LINES } from '../../../../server/verifiers/snp/product.ts';
-import { type SnpVerifierOptions } from '../../../../server/verifiers/snp/snp-verifier.ts';
-import { type ExpectedBinding } from '../../../../server/verifiers/verifier.ts';
+import type { SnpVerifierOptions } from '../../../../server/verifiers/snp/snp-verifier.ts';
+import type { ExpectedBinding } from '../../../../server/verifiers/verifier.ts';
 import {
   type FakeAmd,
   type FakeEvidence,

@@ -1,13 +1,13 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Claims } from '../../../../server/claims/claims.ts';
+import type { Claims } from '../../../../server/claims/claims.ts';
 import {
   collateralFromCertificate,
   collateralFromRevocationList,
   vcekStoreKey,
 } from '../../../../server/verifiers/snp/collateral-keys.ts';
-import { type ProductLine } from '../../../../server/verifiers/snp/product.ts';
+import type { ProductLine } from '../../../../server/verifiers/snp/product.ts';
 import { createSnpVerifier, type SnpVerifierOptions } from '../../../../server/verifiers/snp/snp-verifier.ts';
-import { type Verifier } from '../../../../server/verifiers/verifier.ts';
+import type { Verifier } from '../../../../server/verifiers/verifier.ts';
 import { parseCertificate } from '../../../../server/x509/certificate.ts';
 import { parseRevocationList } from '../../../../server/x509/crl.ts';
 import {
