@@ -38,4 +38,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     id uuid primary key, at timestamptz not null, kind text not null, outcome text not null, code text,
     subject text not null, policy text, policy_sha384 text, evidence_sha256 text, detail jsonb not null,
     stored_at timestamptz not null default now())`.execute(db);
+  await sql`create index decision_kind on decision (kind, id)`.execute(db);
+  await sql`create index decision_outcome on decision (outcome, id)`.execute(db);
 }

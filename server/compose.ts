@@ -36,25 +36,41 @@ export interface Verigo {
 
 /** Wires every module together; the one place where the system is visible at once. */
 export async function compose(config: Config, options: ComposeOptions): Promise<Verigo> {
+  const opened = new AsyncDisposableStack();
+  try {
+    return await wire(config, options, opened);
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+/** What is opened is closed in the opposite order: requests first, the database last. */
+async function wire(config: Config, options: ComposeOptions, opened: AsyncDisposableStack): Promise<Verigo> {
   const { clock, fetch, log } = options;
   const report = (error: unknown): void => {
     log.warn({ err: error }, 'work in the background failed; it goes on');
   };
   const logPostgres = log.debug.bind(log);
   const storage = await openStorage(config, { clock, report, logPostgres });
+  opened.defer(storage.close);
   const { db, changes } = storage;
   const decisionRepository = createDecisionRepository(db);
   const decisions = createDecisionLog(decisionRepository.insert);
+  opened.defer(decisions.close);
   const authorize = await createAdministrators(config);
   const gate = createAdminGate(authorize, clock);
   const admin = { authorize, gate, recordChange: createRecordAdminChange(decisions), clock };
   const referenceValues = createReferenceValueRepository(db, changes);
   const collateral = createCollateralRepository(db, changes, clock);
   const policies = await composePolicies(config, { ...options, ...admin, storage, referenceValues });
+  opened.defer(policies.close);
+  const seeded = await policies.seed();
   const verifiers = await createVerifiers(config, collateral, fetch);
   const ticketKeys = await loadTicketKeys(storage.serverKeys, changes, report);
   const shared = { ...admin, storage, policies, decisions, ticketKeys };
   const attestation = await composeAttestation(config, { ...shared, verifiers, report });
+  if (attestation !== undefined) opened.defer(attestation.close);
   const keyBroker = await composeKeyBroker(config, { ...shared, attestation, referenceValues, fetch });
   const app = await buildApp(
     {
@@ -71,16 +87,15 @@ export async function compose(config: Config, options: ComposeOptions): Promise<
     },
     { log, ...config.http },
   );
+  opened.defer(async () => {
+    await app.close();
+  });
   return {
     app,
     database: storage.kind,
-    seeded: policies.seeded,
-    async close() {
-      await app.close();
-      await policies.close();
-      await attestation?.close();
-      await decisions.close();
-      await storage.close();
+    seeded,
+    close: async () => {
+      await opened.disposeAsync();
     },
   };
 }

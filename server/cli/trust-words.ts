@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../claims/claims.ts';
-import { TRUST_CLAIMS, type TrustClaim } from '../policy/attestation-policy.ts';
+import { TRUST_CLAIMS, type TrustClaim } from '../claims/trust-vector.ts';
 import { tierOf } from '../token/trust-tier.ts';
 import { cell, table } from './printing.ts';
 

@@ -29,7 +29,8 @@ export interface ComposedPolicies {
   readonly evaluateAttestation: EvaluateAttestationPolicy;
   readonly evaluateResource: EvaluateResourcePolicy;
   readonly routes: PolicyRoutesOptions;
-  readonly seeded: readonly string[];
+  /** Puts the policies of the folder in force where there are none yet; which ones those were. */
+  seed(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -95,7 +96,7 @@ export async function composePolicies(config: Config, dependencies: Dependencies
       find: store.find,
       set: async (policy, request) => await set(policy, gate.administratorOf(request), 'strict'),
     },
-    seeded: await seedPolicies(store, policyFolder),
+    seed: async () => await seedPolicies(store, policyFolder),
     close: engine.close,
   };
 }

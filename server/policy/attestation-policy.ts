@@ -1,23 +1,9 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../claims/claims.ts';
+import { TRUST_CLAIMS, type TrustVector } from '../claims/trust-vector.ts';
 import { PolicyError, type PolicyRef } from './policy.ts';
 import type { PolicyEngine } from './policy-engine.ts';
 import type { PolicyStore } from './policy-store.ts';
-
-/** The eight AR4SI trustworthiness claims in the order in which tokens list them. */
-export const TRUST_CLAIMS = [
-  'instance-identity',
-  'configuration',
-  'executables',
-  'file-system',
-  'hardware',
-  'runtime-opaque',
-  'storage-opaque',
-  'sourced-data',
-] as const;
-export type TrustClaim = (typeof TRUST_CLAIMS)[number];
-/** Only the claims that the policy set; integers from -128 to 127. */
-export type TrustVector = Readonly<Partial<Record<TrustClaim, number>>>;
 
 /** What an attestation policy said about one set of claims. */
 export interface AttestationVerdict {

@@ -31,49 +31,70 @@ export interface StorageOptions {
   readonly logPostgres: (line: string) => void;
 }
 
-/** Starts or reaches the database, brings it up to date, and opens what is sealed in it. */
+/** Starts or reaches the database, brings it up to date, and opens what is sealed in it; on failure lets go of all of it. */
 export async function openStorage(config: Config, options: StorageOptions): Promise<Storage> {
-  const { clock, report } = options;
-  await mkdir(config.data_dir, { recursive: true, mode: 0o700 });
-  const embedded =
-    config.database.url === undefined
-      ? await startEmbeddedPostgres({ dataDir: config.data_dir, log: options.logPostgres })
-      : undefined;
-  const url = embedded?.url ?? config.database.url ?? '';
+  const opened = new AsyncDisposableStack();
   try {
-    await migrateToLatest(url);
-    const db = connect(url, { poolSize: config.database.pool_size, onIdleError: report });
-    const masterKey = await loadMasterKey({
-      configured: config.keys.master_key,
-      file: config.keys.master_key_file,
-      mayCreate: await isUnsealed(db),
-    });
-    const atRest = await createAtRest(db, masterKey, clock);
-    const changes = createChanges({ db, url, report });
-    const serverKeys = createServerKeys({ db, atRest, changes, clock });
-    await changes.start();
-    const sweeper = createSweeper({ db, clock, report });
-    sweeper.start();
-    return {
-      db,
-      atRest,
-      changes,
-      serverKeys,
-      kind: embedded === undefined ? 'external' : 'embedded',
-      async checkReady() {
-        await db.selectFrom('change_topic').select('topic').limit(1).execute();
-      },
-      async close() {
-        await sweeper.stop();
-        await changes.stop();
-        await db.destroy();
-        await embedded?.stop();
-      },
-    };
+    return await open(config, options, opened);
   } catch (error) {
-    await embedded?.stop();
+    await opened.disposeAsync();
     throw error;
   }
+}
+
+async function open(
+  config: Config,
+  { clock, report, logPostgres }: StorageOptions,
+  opened: AsyncDisposableStack,
+): Promise<Storage> {
+  await mkdir(config.data_dir, { recursive: true, mode: 0o700 });
+  const url = config.database.url ?? (await startEmbedded(config.data_dir, logPostgres, opened));
+  await migrateToLatest(url);
+  const db = connect(url, { poolSize: config.database.pool_size, onIdleError: report });
+  opened.defer(async () => {
+    await db.destroy();
+  });
+  const masterKey = await loadMasterKey({
+    configured: config.keys.master_key,
+    file: config.keys.master_key_file,
+    mayCreate: await isUnsealed(db),
+  });
+  const atRest = await createAtRest(db, masterKey, clock);
+  const changes = createChanges({ db, url, report });
+  opened.defer(async () => {
+    await changes.stop();
+  });
+  await changes.start();
+  const sweeper = createSweeper({ db, clock, report });
+  opened.defer(async () => {
+    await sweeper.stop();
+  });
+  sweeper.start();
+  return {
+    db,
+    atRest,
+    changes,
+    serverKeys: createServerKeys({ db, atRest, changes, clock }),
+    kind: config.database.url === undefined ? 'embedded' : 'external',
+    async checkReady() {
+      await db.selectFrom('change_topic').select('topic').limit(1).execute();
+    },
+    close: async () => {
+      await opened.disposeAsync();
+    },
+  };
+}
+
+async function startEmbedded(
+  dataDir: string,
+  log: (line: string) => void,
+  opened: AsyncDisposableStack,
+): Promise<string> {
+  const embedded = await startEmbeddedPostgres({ dataDir, log });
+  opened.defer(async () => {
+    await embedded.stop();
+  });
+  return embedded.url;
 }
 
 /** A master key may be made only where nothing has been sealed under another one. */

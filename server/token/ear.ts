@@ -1,24 +1,13 @@
 import { sign } from 'node:crypto';
 import { toBase64Url, toUtf8 } from '../bytes/encoding.ts';
 import type { Json, JsonObject } from '../claims/claims.ts';
+import { TRUST_CLAIMS, type TrustVector } from '../claims/trust-vector.ts';
 import { toEpochSeconds } from '../clock.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
 import type { SigningKey } from './signing-key.ts';
 import { confirmationKey } from './tee-public-key.ts';
 import { statusOf } from './trust-tier.ts';
-
-/** The order in which EAR lists the trustworthiness claims (draft-ietf-rats-ear, "Trustworthiness Vector"). */
-const VECTOR_ORDER = [
-  'instance-identity',
-  'configuration',
-  'executables',
-  'file-system',
-  'hardware',
-  'runtime-opaque',
-  'storage-opaque',
-  'sourced-data',
-] as const;
 
 const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
   'ear.status',
@@ -31,7 +20,7 @@ const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
 export interface EarSubmodule {
   /** `cpu0`, `gpu0`, … */
   readonly name: string;
-  readonly trustVector: Readonly<Partial<Record<(typeof VECTOR_ORDER)[number], number>>>;
+  readonly trustVector: TrustVector;
   /** The policy id that the client asked for, without the class: `default`. */
   readonly policyId: string;
   /** The policy version that judged. */
@@ -110,7 +99,7 @@ function payloadOf(content: EarContent, issuer: EarIssuer, at: Date): JsonObject
 }
 
 function appraisalOf(submodule: EarSubmodule): JsonObject {
-  const vector = VECTOR_ORDER.flatMap((name) => {
+  const vector = TRUST_CLAIMS.flatMap((name) => {
     const claim = submodule.trustVector[name];
     return claim === undefined ? [] : [[name, claim] as const];
   });

@@ -156,7 +156,7 @@ describe('createSnpVerifier', () => {
       [
         'a digest of 48 bytes that begins otherwise',
         { hostData: data.subarray(0, 32) },
-        { initDataDigest: data.subarray(1, 49) },
+        { initDataDigest: data.subarray(0, 48).map((byte) => byte ^ 1) },
         'INIT_DATA_MISMATCH',
       ],
       [
