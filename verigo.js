@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 
 // Node 24 runs TypeScript as it is. In a clone, npm brings the pinned one for every script and for npx.
 if (Number(process.versions.node.split('.')[0]) < 24) {
-  console.error(`Verigo needs Node 24, this is ${process.version}. In a clone, run it by npm: npm start, npx verigo …`);
+  console.error(
+    `Verigo needs Node 24, this is ${process.version}. In a clone, run it by npm: npm start, npx verigo …`,
+  );
   process.exit(2);
 }
 // A clone runs its sources; the published package carries only dist/.

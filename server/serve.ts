@@ -59,7 +59,7 @@ function banner(config: Config, verigo: Verigo, address: string): string {
   const roles = config.roles.join(', ');
   const sample = config.verifiers.dangerously_accept_sample_evidence;
   return [
-    `Verigo listens on ${address} as ${roles}`,
+    `Verigo listens on ${address} in the roles ${roles}`,
     `  data       ${config.data_dir} (${verigo.database} Postgres)`,
     ...(config.admin.trust_local_key ? [`  admin key  ${adminKeyFile(config)}`] : []),
     ...(verigo.seeded.length > 0 ? [`  policies   seeded ${verigo.seeded.join(', ')}`] : []),
