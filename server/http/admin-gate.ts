@@ -11,13 +11,20 @@ export interface AdminGate {
   readonly administratorOf: (request: FastifyRequest) => Administrator;
 }
 
-/** What is authorised is the decoded path that the routes act on, never the raw target with its query. */
-export function createAdminGate(authorize: AuthorizeAdmin, clock: Clock): AdminGate {
+/**
+ * What is authorised is the decoded path that the routes act on, never the raw target with its query. `pathOf` says how
+ * the routes behind this gate read it.
+ */
+export function createAdminGate(
+  authorize: AuthorizeAdmin,
+  clock: Clock,
+  pathOf: (request: FastifyRequest) => string = decodedPath,
+): AdminGate {
   const admitted = new WeakMap<FastifyRequest, Administrator>();
   return {
     async admit(request) {
       const { authorization } = request.headers;
-      admitted.set(request, await authorize({ authorization, path: decodedPath(request.url) }, clock()));
+      admitted.set(request, await authorize({ authorization, path: pathOf(request) }, clock()));
     },
     administratorOf(request) {
       const administrator = admitted.get(request);
@@ -27,9 +34,9 @@ export function createAdminGate(authorize: AuthorizeAdmin, clock: Clock): AdminG
   };
 }
 
-function decodedPath(url: string): string {
+function decodedPath(request: FastifyRequest): string {
   try {
-    return decodeURIComponent(new URL(url, 'http://localhost').pathname);
+    return decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
   } catch (cause) {
     throw new MalformedError('ENCODING_MALFORMED', 'expected a path that can be decoded', { cause });
   }

@@ -6,9 +6,10 @@ import type { Administrator, AuthorizeAdmin } from '../admin/admin-auth.ts';
 import { toWarningHeader } from '../attestation/attestation-routes.ts';
 import { fromBase64Url, fromUtf8 } from '../bytes/encoding.ts';
 import type { Clock } from '../clock.ts';
-import { createAdminGuard } from './admin-guard-routes.ts';
+import { createAdminGate } from '../http/admin-gate.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';
 import { readJsonBody } from './request-body.ts';
+import { targetPath } from './request-target.ts';
 
 /** What a change of policy tells whoever made it. */
 export interface PolicyChange {
@@ -47,7 +48,7 @@ export const resourcePolicyRoutes: FastifyPluginAsync<ResourcePolicyRoutesOption
   app.setErrorHandler(replyWithKbsError('ParsePolicyError'));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, readJsonBody);
-  const admin = createAdminGuard(app, options.authorize, clock);
+  const admin = createAdminGate(options.authorize, clock, targetPath);
 
   app.post(
     '/resource-policy',
@@ -76,7 +77,7 @@ export const attestationPolicyRoutes: FastifyPluginAsync<AttestationPolicyRoutes
   app.setErrorHandler(replyWithKbsError('AttestationError'));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, readJsonBody);
-  const admin = createAdminGuard(app, options.authorize, clock);
+  const admin = createAdminGate(options.authorize, clock, targetPath);
 
   app.post(
     '/attestation-policy',

@@ -2,10 +2,10 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { AuthorizeAdmin } from '../admin/admin-auth.ts';
 import type { Json } from '../claims/claims.ts';
 import type { Clock } from '../clock.ts';
-import { createAdminGuard } from './admin-guard-routes.ts';
+import { createAdminGate } from '../http/admin-gate.ts';
 import { KbsError } from './kbs-error.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';
-import { parseTarget } from './request-target.ts';
+import { parseTarget, targetPath } from './request-target.ts';
 
 export interface KbsReferenceValueRoutesOptions {
   /** Undefined: there is none, or it has expired. */
@@ -21,7 +21,7 @@ export const kbsReferenceValueRoutes: FastifyPluginAsync<KbsReferenceValueRoutes
 ) => {
   const { clock } = options;
   app.setErrorHandler(replyWithKbsError('RvpsError'));
-  const admin = createAdminGuard(app, options.authorize, clock);
+  const admin = createAdminGate(options.authorize, clock, targetPath);
 
   app.get(
     '/reference-value/*',

@@ -57,3 +57,8 @@ function malformed(): KbsError {
     'expected a path below /kbs/v0/ in UTF-8 without control characters, got another',
   );
 }
+
+/** The decoded path of a request's target: what an administrator's rules are matched with. */
+export function targetPath(request: { readonly raw: { readonly url?: string | undefined } }): string {
+  return parseTarget(request.raw.url ?? '').path;
+}

@@ -4,15 +4,15 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AuthorizeAdmin } from '../admin/admin-auth.ts';
 import type { Clock } from '../clock.ts';
+import { createAdminGate } from '../http/admin-gate.ts';
 import { sealedResourceSchema } from '../protocol/sealed-resource.ts';
 import { parseResourcePath, type ResourcePath } from '../resources/resource-path.ts';
-import { createAdminGuard } from './admin-guard-routes.ts';
 import { KbsError } from './kbs-error.ts';
 import { replyWithKbsError } from './kbs-error-routes.ts';
 import type { ManageResource } from './manage-resource.ts';
 import type { ReleaseResource } from './release-resource.ts';
 import { readRawBody } from './request-body.ts';
-import { type KbsTarget, parseQuery, parseTarget } from './request-target.ts';
+import { type KbsTarget, parseQuery, parseTarget, targetPath } from './request-target.ts';
 
 export interface ResourceRoutesOptions {
   readonly release: ReleaseResource;
@@ -43,7 +43,7 @@ export const resourceRoutes: FastifyPluginAsync<ResourceRoutesOptions> = async (
   app.addHook('onRequest', async (request) => {
     pluginTarget(request);
   });
-  const admin = createAdminGuard(app, options.authorize, clock);
+  const admin = createAdminGate(options.authorize, clock, targetPath);
 
   app.get(
     '/*',
