@@ -5,6 +5,7 @@ import { CouldNotCheckError } from '../errors/could-not-check-error.ts';
 import { DecidedError } from '../errors/decided-error.ts';
 import { isTee, type Tee } from '../evidence/tee.ts';
 import type { EvaluateAttestationPolicy } from '../policy/attestation-policy.ts';
+import { PolicyError } from '../policy/policy.ts';
 import type { VerifierRegistry } from '../verifiers/registry.ts';
 import { type Appraisal, appraise, type Submodule } from './appraise.ts';
 import { attestationRecord, type RecordedNonce } from './attestation-record.ts';
@@ -87,9 +88,11 @@ function teeNames(request: AttestationRequest): readonly string[] {
   return request.verification_requests.map(({ tee }) => (isTee(tee) ? tee : 'unknown'));
 }
 
-/** Refused for what it is, or not judged at all. */
+/** Refused for what it is; or not judged, for want of something or because the policy is broken. */
 function failure(error: unknown): Pick<Decision, 'outcome' | 'code'> {
-  if (error instanceof CouldNotCheckError) return { outcome: 'failed', code: error.code };
+  if (error instanceof CouldNotCheckError || error instanceof PolicyError) {
+    return { outcome: 'failed', code: error.code };
+  }
   if (isCodedError(error)) return { outcome: 'denied', code: error.code };
   return { outcome: 'failed', code: 'INTERNAL_ERROR' };
 }
