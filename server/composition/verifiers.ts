@@ -8,7 +8,7 @@ import { anchorsFromCertificates, type SnpAnchors } from '../verifiers/snp/ancho
 import { amdAnchors } from '../verifiers/snp/anchors.ts';
 import { collateralFromCertificate, collateralFromRevocationList } from '../verifiers/snp/collateral-keys.ts';
 import { createSnpVerifier } from '../verifiers/snp/snp-verifier.ts';
-import { parseCertificate, parseCertificateBundle } from '../x509/certificate.ts';
+import { parseCertificate } from '../x509/certificate.ts';
 import { parseRevocationList } from '../x509/crl.ts';
 import { looksLikePem, splitPem } from '../x509/pem.ts';
 import { X509Error } from '../x509/x509-error.ts';
@@ -41,17 +41,22 @@ export async function createVerifiers(
 
 async function snpAnchors(files: readonly string[]): Promise<SnpAnchors> {
   if (files.length === 0) return amdAnchors();
-  const bundles = await Promise.all(files.map(async (file) => await readFile(file, 'utf8')));
-  return anchorsFromCertificates(bundles.flatMap(parseCertificateBundle));
+  const contents = await Promise.all(files.map(async (file) => await readFile(file)));
+  return anchorsFromCertificates(contents.flatMap(certificatesIn).map(parseCertificate));
+}
+
+/** The DER of each certificate of a file: a PEM bundle, or one certificate in DER. */
+function certificatesIn(bytes: Uint8Array): readonly Uint8Array[] {
+  return looksLikePem(bytes) ? splitPem(fromUtf8(bytes), 'certificate') : [bytes];
 }
 
 /** Tells what imported bytes are: a certificate or revocation list of a vendor whose verifier we have. */
 export function classifyCollateral(bytes: Uint8Array): readonly Collateral[] {
-  const isPem = looksLikePem(bytes);
-  const certificates = isPem ? splitPem(fromUtf8(bytes), 'certificate') : [bytes];
-  const lists = isPem ? splitPem(fromUtf8(bytes), 'crl') : [bytes];
+  const lists = looksLikePem(bytes) ? splitPem(fromUtf8(bytes), 'crl') : [bytes];
   return [
-    ...certificates.flatMap((der) => recognized(() => collateralFromCertificate(parseCertificate(der)))),
+    ...certificatesIn(bytes).flatMap((der) =>
+      recognized(() => collateralFromCertificate(parseCertificate(der))),
+    ),
     ...lists.flatMap((der) => recognized(() => collateralFromRevocationList(parseRevocationList(der)))),
   ];
 }

@@ -99,8 +99,8 @@ const verifiers = z.strictObject({
     'Accept unsigned sample evidence, which proves nothing. For development only.',
   ),
   dangerously_replace_vendor_roots: paths(
-    "PEM files of certificates to believe in place of the vendors' roots. For test hardware only.",
-    'a list of paths of PEM files',
+    "Files of certificates (PEM or DER) to believe in place of the vendors' roots. For test hardware only.",
+    'a list of paths of certificate files',
   ),
   snp: z
     .strictObject({
