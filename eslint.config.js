@@ -53,6 +53,7 @@ export default tseslint.config(
       'no-restricted-syntax': 'off',
       'no-console': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/unbound-method': 'off', // as above
       '@typescript-eslint/explicit-module-boundary-types': 'off',
     },
   },

@@ -34,6 +34,9 @@ export interface Verigo {
   close(): Promise<void>;
 }
 
+/** What is in flight has this long to finish once the server is told to stop. */
+const FINISH_MILLISECONDS = 20_000;
+
 /** Wires every module together; the one place where the system is visible at once. */
 export async function compose(config: Config, options: ComposeOptions): Promise<Verigo> {
   const opened = new AsyncDisposableStack();
@@ -88,7 +91,11 @@ async function wire(config: Config, options: ComposeOptions, opened: AsyncDispos
     { log, ...config.http },
   );
   opened.defer(async () => {
+    const lastCall = setTimeout(() => {
+      app.server.closeAllConnections();
+    }, FINISH_MILLISECONDS);
     await app.close();
+    clearTimeout(lastCall);
   });
   return {
     app,

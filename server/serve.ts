@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { systemClock } from './clock.ts';
 import { compose, type Verigo } from './compose.ts';
 import { adminKeyFile } from './composition/administrators.ts';
+import { ConfigError } from './config/config-error.ts';
 import type { Config } from './config/load-config.ts';
 
 /** Longer than a request may take. */
@@ -50,9 +51,16 @@ export async function serve(
   } catch (error) {
     grace.uninstall();
     await verigo.close();
-    throw error;
+    throw listenFailure(error, config);
   }
   await stopped;
+}
+
+/** Of the network's errors the operator gets the address and the reason; any other is a defect of ours. */
+function listenFailure(error: unknown, { http }: Config): unknown {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
+  const message = `expected an address that is free to listen on, got ${http.host}:${http.port} (${String(error.code)})`;
+  return new ConfigError('CONFIG_INVALID', [{ where: 'http', message }], { cause: error });
 }
 
 function banner(config: Config, verigo: Verigo, address: string): string {

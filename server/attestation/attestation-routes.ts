@@ -15,7 +15,7 @@ export interface AttestationRoutesOptions {
   readonly setPolicy: (id: string, rego: string, request: FastifyRequest) => Promise<readonly string[]>;
   readonly findPolicy: (id: string) => Promise<string | undefined>;
   readonly listPolicies: () => Promise<readonly string[]>;
-  /** Throws unless the request may change policies. */
+  /** Throws unless the request may change policies; before its body is read. */
   readonly authorizePolicyChange: (request: FastifyRequest) => Promise<void>;
   readonly clock: Clock;
 }
@@ -48,8 +48,8 @@ export const attestationRoutes: FastifyPluginAsync<AttestationRoutesOptions> = a
       .send(token);
   });
 
-  app.post('/policy', { schema: { body: setPolicySchema } }, async (request, reply) => {
-    await options.authorizePolicyChange(request);
+  const setPolicyOptions = { onRequest: options.authorizePolicyChange, schema: { body: setPolicySchema } };
+  app.post('/policy', setPolicyOptions, async (request, reply) => {
     const { policy_id: id, policy } = request.body;
     const warnings = await options.setPolicy(id, fromUtf8(fromBase64Url(policy)), request);
     if (warnings.length > 0) reply.header('warning', warnings.map(toWarningHeader));

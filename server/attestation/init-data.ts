@@ -21,13 +21,21 @@ export interface BoundInitData {
 /** Kata's agent policy carries its data behind this text, at the beginning of a line, up to the end of the document. */
 const AGENT_POLICY_DATA = /^policy_data := (?=\{)/gm;
 const MAX_TOML_DEPTH = 32;
+/** Of SHA-512, the longest of the algorithms. */
+const MAX_DIGEST_LENGTH = 64;
 
 /** What the evidence has to carry for this init data, and what it says. */
 export function bindInitData(data: InitData): BoundInitData {
   if (data === undefined) return { digest: undefined, claims: null };
-  if ('init_data_digest' in data) return { digest: fromBase64Url(data.init_data_digest), claims: null };
+  if ('init_data_digest' in data) return { digest: parseDigest(data.init_data_digest), claims: null };
   const document = parseInitData(data.init_data_toml);
   return { digest: document.digest, claims: initDataClaims(document.entries) };
+}
+
+function parseDigest(text: string): Uint8Array {
+  const bytes = fromBase64Url(text);
+  if (bytes.byteLength <= MAX_DIGEST_LENGTH) return bytes;
+  throw invalid('init_data_digest', `at most ${MAX_DIGEST_LENGTH} bytes, got ${bytes.byteLength}`);
 }
 
 function parseInitData(toml: string): { digest: Uint8Array; entries: Readonly<Record<string, string>> } {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuthorizeAdmin, createAdminAuth, type IdentityProvider } from '../admin/admin-auth.ts';
 import { loadOrCreateAdminKey, localIdentityProvider } from '../admin/admin-key.ts';
 import type { Config } from '../config/load-config.ts';
 import { keySetFile, pemFile } from '../token/key-source.ts';
+import { readConfiguredText } from './configured-file.ts';
 
 /** Where the key of this installation's administrators lies; the command line looks there too. */
 export function adminKeyFile(config: Config): string {
@@ -31,7 +31,7 @@ async function identityProvider(
   const { issuer, audience, public_key_file: pem, jwks_file: keySet } = configured;
   const keys =
     pem === undefined
-      ? keySetFile(await readFile(keySet ?? '', 'utf8'))
-      : pemFile(await readFile(pem, 'utf8'));
+      ? keySetFile(await readConfiguredText('admin.identity_providers.jwks_file', keySet ?? ''))
+      : pemFile(await readConfiguredText('admin.identity_providers.public_key_file', pem));
   return { issuer, audience, keys };
 }

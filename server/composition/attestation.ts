@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Administrator } from '../admin/admin-auth.ts';
 import { type Attest, createAttest, type TokenContent } from '../attestation/attest.ts';
 import type { AttestationRoutesOptions } from '../attestation/attestation-routes.ts';
@@ -15,6 +14,7 @@ import { type SigningKey, signingKeyFromPem } from '../token/signing-key.ts';
 import { createTokenKeys, type TokenKeys } from '../token/token-keys.ts';
 import type { VerifierRegistry } from '../verifiers/registry.ts';
 import type { AdminContext } from './admin-context.ts';
+import { readConfiguredText } from './configured-file.ts';
 import type { ComposedPolicies } from './policies.ts';
 
 export interface ComposedAttestation {
@@ -98,8 +98,10 @@ async function loadTokenKeys(config: Config, { storage, report }: Dependencies):
     keyFile === undefined
       ? undefined
       : signingKeyFromPem(
-          await readFile(keyFile, 'utf8'),
-          certificateFile === undefined ? undefined : await readFile(certificateFile, 'utf8'),
+          await readConfiguredText('attestation.signing_key_file', keyFile),
+          certificateFile === undefined
+            ? undefined
+            : await readConfiguredText('attestation.signing_cert_file', certificateFile),
         );
   const tokenKeys = await createTokenKeys(storage.serverKeys, configured);
   storage.changes.on('server-key', () => {

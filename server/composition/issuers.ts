@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/load-config.ts';
 import type { TrustedIssuer } from '../token/ear-verifier.ts';
 import { endorsedHeaderKeys } from '../token/jwk-endorsement.ts';
@@ -6,6 +5,7 @@ import { remoteKeys } from '../token/jwks-source.ts';
 import { dangerouslyTrustHeaderJwk, type KeySource, keySetFile, liveKeys } from '../token/key-source.ts';
 import type { TokenKeys } from '../token/token-keys.ts';
 import { parseCertificateBundle } from '../x509/certificate.ts';
+import { readConfiguredText } from './configured-file.ts';
 
 type ConfiguredIssuer = Config['kbs']['issuers'][number];
 
@@ -37,9 +37,14 @@ async function keysOf(issuer: ConfiguredIssuer, fetch: typeof globalThis.fetch):
   if (issuer.discovery_url !== undefined) {
     return remoteKeys({ kind: 'discovery', url: issuer.discovery_url, issuer: issuer.issuer, fetch });
   }
-  if (issuer.jwks_file !== undefined) return keySetFile(await readFile(issuer.jwks_file, 'utf8'));
+  if (issuer.jwks_file !== undefined)
+    return keySetFile(await readConfiguredText('kbs.issuers.jwks_file', issuer.jwks_file));
   if (issuer.certificate_roots_file !== undefined) {
-    return endorsedHeaderKeys(parseCertificateBundle(await readFile(issuer.certificate_roots_file, 'utf8')));
+    return endorsedHeaderKeys(
+      parseCertificateBundle(
+        await readConfiguredText('kbs.issuers.certificate_roots_file', issuer.certificate_roots_file),
+      ),
+    );
   }
   return dangerouslyTrustHeaderJwk();
 }

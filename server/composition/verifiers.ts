@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { fromUtf8 } from '../bytes/encoding.ts';
 import type { Collateral, CollateralStore } from '../collateral/collateral.ts';
 import type { Config } from '../config/load-config.ts';
@@ -12,6 +11,7 @@ import { parseCertificate } from '../x509/certificate.ts';
 import { parseRevocationList } from '../x509/crl.ts';
 import { looksLikePem, splitPem } from '../x509/pem.ts';
 import { X509Error } from '../x509/x509-error.ts';
+import { readConfiguredFile } from './configured-file.ts';
 
 /** The verifiers that the configuration enables, with what each believes and where its collateral comes from. */
 export async function createVerifiers(
@@ -41,7 +41,9 @@ export async function createVerifiers(
 
 async function snpAnchors(files: readonly string[]): Promise<SnpAnchors> {
   if (files.length === 0) return amdAnchors();
-  const contents = await Promise.all(files.map(async (file) => await readFile(file)));
+  const contents = await Promise.all(
+    files.map(async (file) => await readConfiguredFile('verifiers.dangerously_replace_vendor_roots', file)),
+  );
   return anchorsFromCertificates(contents.flatMap(certificatesIn).map(parseCertificate));
 }
 

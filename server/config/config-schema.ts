@@ -24,7 +24,6 @@ const http = z.strictObject({
     z.boolean().default(false),
     'Take the client address from X-Forwarded-For. Only behind a proxy that overwrites it.',
   ),
-  workers: key(wholeNumber(1, 256).default(1), 'Processes that answer requests.'),
   max_in_flight: key(
     wholeNumber(1, 100_000).default(1024),
     'Requests in progress at once; further ones are answered with 503.',

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { toHex } from '../bytes/encoding.ts';
 import type { Changes } from '../storage/changes.ts';
 import type { ServerKeys } from '../storage/server-key-repository.ts';
@@ -31,5 +31,5 @@ async function load(serverKeys: Pick<ServerKeys, 'loadOrCreate' | 'list'>): Prom
     publicJwk: undefined,
   }));
   const others = (await serverKeys.list('freshness')).filter(({ id }) => id !== newest.id);
-  return [newest.secret, ...others.map(({ secret }) => secret)];
+  return [createSecretKey(newest.secret), ...others.map(({ secret }) => createSecretKey(secret))];
 }

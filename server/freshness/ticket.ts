@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { concatBytes } from '../bytes/byte-strings.ts';
 import { toUtf8 } from '../bytes/encoding.ts';
 import { CodedError } from '../errors/coded-error.ts';
@@ -8,8 +8,8 @@ export type TicketErrorCode = 'TICKET_FORGED' | 'TICKET_EXPIRED';
 /** A ticket that proves nothing: not ours, or past its time. */
 export class TicketError extends CodedError<TicketErrorCode> {}
 
-/** Keys that tickets are authenticated with: the newest makes them, all of them are accepted. 32 bytes each. */
-export type TicketKeys = readonly [Uint8Array, ...Uint8Array[]];
+/** Keys that tickets are authenticated with: the newest makes them, all of them are accepted. Secrets of 32 bytes. */
+export type TicketKeys = readonly [KeyObject, ...KeyObject[]];
 
 const VERSION = 1;
 const EXPIRY_BYTES = 6;
@@ -59,7 +59,7 @@ function forged(): TicketError {
 }
 
 /** The purpose comes first and is delimited, so that a ticket for one purpose is none for another. */
-function macOf(key: Uint8Array, purpose: string, content: Uint8Array): Uint8Array {
+function macOf(key: KeyObject, purpose: string, content: Uint8Array): Uint8Array {
   return createHmac('sha256', key)
     .update(toUtf8(`${purpose}\0`))
     .update(content)

@@ -97,7 +97,7 @@ async function release(
   }
   const content = await resources.find(path);
   if (content === undefined) throw new KbsError('RESOURCE_NOT_FOUND', `no resource at '${path}'`);
-  return seal(content, teeKey);
+  return await seal(content, teeKey);
 }
 
 type TeeKeyOf = (claims: VerifiedClaims) => TeePublicKey;

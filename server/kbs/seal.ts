@@ -1,4 +1,15 @@
-import { constants, createCipheriv, createECDH, createHash, publicEncrypt, randomBytes } from 'node:crypto';
+import {
+  constants,
+  createCipheriv,
+  createHash,
+  createSecretKey,
+  diffieHellman,
+  generateKeyPairSync,
+  type KeyObject,
+  publicEncrypt,
+  randomBytes,
+} from 'node:crypto';
+import { promisify } from 'node:util';
 import { concatBytes } from '../bytes/byte-strings.ts';
 import { toBase64Url, toUtf8 } from '../bytes/encoding.ts';
 import type { SealedResource } from '../protocol/sealed-resource.ts';
@@ -8,9 +19,9 @@ const CONTENT_KEY_LENGTH = 32;
 const IV_LENGTH = 12;
 /** The initial value of AES key wrap (RFC 3394, section 2.2.3.1). */
 const KEY_WRAP_IV = new Uint8Array(8).fill(0xa6);
-const OPENSSL_CURVES = { 'P-256': 'prime256v1', 'P-521': 'secp521r1' } as const;
-/** Of a point in the uncompressed form of SEC 1, section 2.3.3. */
-const UNCOMPRESSED = Uint8Array.of(4);
+/** On the thread pool: most of the work of a release, and the other requests need not wait for it. */
+const agree: (keys: { privateKey: KeyObject; publicKey: KeyObject }) => Promise<Uint8Array> =
+  promisify(diffieHellman);
 
 type EcKey = Extract<TeePublicKey, { algorithm: 'ECDH-ES+A256KW' }>;
 
@@ -20,12 +31,12 @@ type EcKey = Extract<TeePublicKey, { algorithm: 'ECDH-ES+A256KW' }>;
  * Guest components serialise the protected header anew before they open it, so its text is exact: compact, `alg`,
  * `enc`, then the other members in alphabetical order, at every level.
  */
-export function seal(content: Uint8Array, key: TeePublicKey): SealedResource {
+export async function seal(content: Uint8Array, key: TeePublicKey): Promise<SealedResource> {
   const contentKey = randomBytes(CONTENT_KEY_LENGTH);
-  const { header, encryptedKey } = wrap(contentKey, key);
+  const { header, encryptedKey } = await wrap(contentKey, key);
   const encodedHeader = toBase64Url(toUtf8(header));
   const iv = randomBytes(IV_LENGTH);
-  const cipher = createCipheriv('aes-256-gcm', contentKey, iv);
+  const cipher = createCipheriv('aes-256-gcm', createSecretKey(contentKey), iv);
   cipher.setAAD(toUtf8(encodedHeader));
   const ciphertext = concatBytes(cipher.update(content), cipher.final());
   contentKey.fill(0);
@@ -43,7 +54,7 @@ interface WrappedKey {
   readonly encryptedKey: Uint8Array;
 }
 
-function wrap(contentKey: Uint8Array, key: TeePublicKey): WrappedKey {
+async function wrap(contentKey: Uint8Array, key: TeePublicKey): Promise<WrappedKey> {
   switch (key.algorithm) {
     case 'RSA-OAEP-256': {
       // RFC 7518, section 4.3: SHA-256 also in MGF1, which is what OpenSSL does when told one hash.
@@ -54,26 +65,21 @@ function wrap(contentKey: Uint8Array, key: TeePublicKey): WrappedKey {
       };
     }
     case 'ECDH-ES+A256KW':
-      return wrapByAgreement(contentKey, key);
+      return await wrapByAgreement(contentKey, key);
   }
 }
 
 /** RFC 7518, section 4.6: ephemeral-static Diffie-Hellman on the TEE's curve, then AES key wrap. */
-function wrapByAgreement(contentKey: Uint8Array, { curve, x, y }: EcKey): WrappedKey {
-  const ephemeral = createECDH(OPENSSL_CURVES[curve]);
-  const point = ephemeral.generateKeys();
-  const sharedSecret = ephemeral.computeSecret(concatBytes(UNCOMPRESSED, x, y));
+async function wrapByAgreement(contentKey: Uint8Array, { curve, key }: EcKey): Promise<WrappedKey> {
+  const ephemeral = generateKeyPairSync('ec', { namedCurve: curve });
+  const sharedSecret = await agree({ privateKey: ephemeral.privateKey, publicKey: key });
   const wrappingKey = concatKdf(sharedSecret, 'ECDH-ES+A256KW');
-  const cipher = createCipheriv('id-aes256-wrap', wrappingKey, KEY_WRAP_IV);
+  const cipher = createCipheriv('id-aes256-wrap', createSecretKey(wrappingKey), KEY_WRAP_IV);
   const encryptedKey = concatBytes(cipher.update(contentKey), cipher.final());
   sharedSecret.fill(0);
   wrappingKey.fill(0);
-  const epk = {
-    crv: curve,
-    kty: 'EC',
-    x: toBase64Url(point.subarray(1, 1 + x.byteLength)),
-    y: toBase64Url(point.subarray(1 + x.byteLength)),
-  };
+  const { crv, kty, x, y } = ephemeral.publicKey.export({ format: 'jwk' });
+  const epk = { crv, kty, x, y };
   return { header: JSON.stringify({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM', epk }), encryptedKey };
 }
 

@@ -33,7 +33,7 @@ const documentSchema = z.object({
 });
 const pageSchema = z.object({ items: z.array(documentSchema), next: z.string().nullable() });
 const querySchema = z.strictObject({
-  after: z.string().optional(),
+  after: referenceValueNameSchema.optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
 });
 const paramsSchema = z.object({ name: referenceValueNameSchema });

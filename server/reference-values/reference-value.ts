@@ -13,7 +13,15 @@ export const referenceValueContentSchema = z
   .custom<Json>((value) => value !== undefined)
   .refine((value) => JSON.stringify(value).length <= MAX_VALUE_LENGTH, {
     message: `expected at most ${MAX_VALUE_LENGTH} characters of JSON`,
-  });
+  })
+  .refine(isStorable, { message: 'expected texts without NUL and lone surrogates' });
+
+/** Postgres keeps neither NUL nor halves of surrogate pairs (its documentation, "JSON Types"). */
+function isStorable(value: Json): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (value === null || typeof value !== 'object') return true;
+  return [...Object.keys(value), ...Object.values(value)].every(isStorable);
+}
 
 /** What a claim is expected to be. Expired, it is as absent as one that never was. */
 export interface ReferenceValue {

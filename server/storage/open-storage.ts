@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/load-config.ts';
 import { type AtRest, createAtRest } from './at-rest.ts';
@@ -31,6 +32,8 @@ export interface StorageOptions {
   readonly logPostgres: (line: string) => void;
 }
 
+const CLOSE_MILLISECONDS = 5_000;
+
 /** Starts or reaches the database, brings it up to date, and opens what is sealed in it; on failure lets go of all of it. */
 export async function openStorage(config: Config, options: StorageOptions): Promise<Storage> {
   const opened = new AsyncDisposableStack();
@@ -52,7 +55,7 @@ async function open(
   await migrateToLatest(url);
   const db = connect(url, { poolSize: config.database.pool_size, onIdleError: report });
   opened.defer(async () => {
-    await db.destroy();
+    await atMost(db.destroy());
   });
   const masterKey = await loadMasterKey({
     configured: config.keys.master_key,
@@ -62,12 +65,12 @@ async function open(
   const atRest = await createAtRest(db, masterKey, clock);
   const changes = createChanges({ db, url, report });
   opened.defer(async () => {
-    await changes.stop();
+    await atMost(changes.stop());
   });
   await changes.start();
   const sweeper = createSweeper({ db, clock, report });
   opened.defer(async () => {
-    await sweeper.stop();
+    await atMost(sweeper.stop());
   });
   sweeper.start();
   return {
@@ -95,6 +98,11 @@ async function startEmbedded(
     await embedded.stop();
   });
   return embedded.url;
+}
+
+/** A database that has gone silent must not keep the process: what does not close in time ends with it. */
+async function atMost(closing: Promise<void>): Promise<void> {
+  await Promise.race([closing, wait(CLOSE_MILLISECONDS, undefined, { ref: false })]);
 }
 
 /** A master key may be made only where nothing has been sealed under another one. */

@@ -93,10 +93,7 @@ async function firstAccepted(
   issuers: readonly TrustedIssuer[],
   verify: (issuer: TrustedIssuer) => Promise<VerifiedToken>,
 ): Promise<VerifiedToken> {
-  let refusal: Error = new TokenError(
-    'TOKEN_ISSUER_UNTRUSTED',
-    "expected the token's 'iss' to be a trusted issuer",
-  );
+  let refusal: TokenError | CouldNotCheckError | undefined;
   for (const issuer of issuers) {
     try {
       return await verify(issuer);
@@ -107,5 +104,7 @@ async function firstAccepted(
       else if (!(refusal instanceof CouldNotCheckError)) refusal = error;
     }
   }
-  throw refusal;
+  throw (
+    refusal ?? new TokenError('TOKEN_ISSUER_UNTRUSTED', "expected the token's 'iss' to be a trusted issuer")
+  );
 }

@@ -1,4 +1,5 @@
 import { sign } from 'node:crypto';
+import { ecdsaSignatureFromDer } from '../bytes/ecdsa-signature.ts';
 import { toBase64Url, toUtf8 } from '../bytes/encoding.ts';
 import type { Json, JsonObject } from '../claims/claims.ts';
 import { TRUST_CLAIMS, type TrustVector } from '../claims/trust-vector.ts';
@@ -8,6 +9,9 @@ import { isJsonObject } from '../protocol/json-object.ts';
 import type { SigningKey } from './signing-key.ts';
 import { confirmationKey } from './tee-public-key.ts';
 import { statusOf } from './trust-tier.ts';
+
+/** Of P-256. */
+const SCALAR_BYTES = 32;
 
 const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
   'ear.status',
@@ -74,7 +78,7 @@ export class EarError extends CodedError<'EXTENSION_NAME_RESERVED'> {}
  */
 export function mintEar(content: EarContent, issuer: EarIssuer, key: SigningKey, at: Date): string {
   const signed = `${key.encodedHeader}.${toBase64Url(toUtf8(JSON.stringify(payloadOf(content, issuer, at))))}`;
-  const signature = sign('sha256', toUtf8(signed), { key: key.privateKey, dsaEncoding: 'ieee-p1363' });
+  const signature = ecdsaSignatureFromDer(sign('sha256', toUtf8(signed), key.privateKey), SCALAR_BYTES);
   return `${signed}.${toBase64Url(signature)}`;
 }
 

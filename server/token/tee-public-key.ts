@@ -19,9 +19,7 @@ export type TeePublicKey =
   | {
       readonly algorithm: 'ECDH-ES+A256KW';
       readonly curve: 'P-256' | 'P-521';
-      /** Big-endian coordinates, padded to the length of the field: 32 or 66 bytes. */
-      readonly x: Uint8Array;
-      readonly y: Uint8Array;
+      readonly key: KeyObject;
     };
 
 /** Where attestation services put the TEE's key, as JSON pointers (RFC 6901); the last is RFC 7800's confirmation key. */
@@ -99,8 +97,8 @@ function parseEcKey(jwk: JsonObject): TeePublicKey {
   if (x.byteLength !== length || y.byteLength !== length) {
     throw invalid(`coordinates of ${length ?? 0} bytes, got ${x.byteLength} and ${y.byteLength}`);
   }
-  importKey(jwk, ['kty', 'crv', 'x', 'y']); // OpenSSL refuses a point that is not on the curve.
-  return { algorithm: 'ECDH-ES+A256KW', curve, x, y };
+  const key = importKey(jwk, ['kty', 'crv', 'x', 'y']); // OpenSSL refuses a point that is not on the curve.
+  return { algorithm: 'ECDH-ES+A256KW', curve, key };
 }
 
 function parseRsaKey(jwk: JsonObject): TeePublicKey {

@@ -9,6 +9,7 @@ import {
   SNP_REFERENCE_VALUES,
 } from '../harness/administrator.ts';
 import {
+  type Appraisal,
   attest,
   attestSession,
   beginSession,
@@ -27,14 +28,6 @@ import { type RunningVerigo, startVerigo } from '../harness/serve-verigo.ts';
 const SECRET = 'the passphrase of a disk';
 const RESOURCE = 'default/disk/passphrase';
 
-interface Appraisal {
-  readonly 'ear.status': string;
-  readonly 'ear.trustworthiness-vector': Readonly<Record<string, number>>;
-  readonly 'ear.appraisal-policy-id': string;
-  readonly 'ear.veraison.annotated-evidence': Readonly<Record<string, unknown>>;
-  readonly 'ear.verigo.simulated'?: boolean;
-  readonly 'ear.verigo.policy': { readonly name: string; readonly sha384: string };
-}
 interface Ear {
   readonly submods: Readonly<Record<string, Appraisal>>;
   readonly eat_nonce?: string;

@@ -77,7 +77,7 @@ describe('what names no resource', () => {
     expect(reply).toMatchObject({ status: 400, code: 'RESOURCE_PATH_INVALID' });
     expect(JSON.parse(reply.text)).toEqual({
       type: 'https://github.com/confidential-containers/kbs/errors/InvalidRequestPath',
-      detail: expect.stringContaining('expected <repository>/<type>/<tag>'),
+      detail: expect.stringContaining('expected <repository>/<type>/<tag>') as string,
     });
   });
 
@@ -86,8 +86,8 @@ describe('what names no resource', () => {
     expect(reply).toMatchObject({ status: 400 });
     expect(['REQUEST_PATH_MALFORMED', 'REQUEST_MALFORMED']).toContain(reply.code);
     expect(JSON.parse(reply.text)).toEqual({
-      type: expect.stringMatching(/InvalidRequestPath$/),
-      detail: expect.any(String),
+      type: expect.stringMatching(/InvalidRequestPath$/) as string,
+      detail: expect.any(String) as string,
     });
   });
 

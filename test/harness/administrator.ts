@@ -12,11 +12,14 @@ export interface RecordedDecision {
   readonly detail: JsonObject;
 }
 
-/** Speaks to the server as an administrator. All but setPolicy throw for every status that is not 2xx. */
+/** Speaks to the server as an administrator. All but those that set policies throw for every status that is not 2xx. */
 export interface Administrator {
   readonly token: string;
   setReferenceValues(values: readonly (readonly [string, Json])[]): Promise<void>;
   setPolicy(kind: 'attestation' | 'resource', name: string, rego: string): Promise<HttpReply>;
+  /** The faces that Confidential Containers' clients use; those of attestation policies by their routes. */
+  postPolicy(route: '/policy' | '/kbs/v0/attestation-policy', name: string, rego: string): Promise<HttpReply>;
+  postResourcePolicy(rego: string): Promise<HttpReply>;
   putResource(path: string, content: string): Promise<void>;
   decision(id: string | undefined): Promise<RecordedDecision>;
 }
@@ -48,6 +51,10 @@ export function createAdministrator(url: string, token: string): Administrator {
     },
     setPolicy: async (kind, name, rego) =>
       await send(url, `/api/v1/policies/${kind}/${name}`, { method: 'PUT', json: { policy: rego }, token }),
+    postPolicy: async (route, name, rego) =>
+      await send(url, route, { json: { type: 'rego', policy_id: name, policy: toBase64Url(rego) }, token }),
+    postResourcePolicy: async (rego) =>
+      await send(url, '/kbs/v0/resource-policy', { json: { policy: toBase64Url(rego) }, token }),
     async putResource(path, content) {
       assertDone(await send(url, `/kbs/v0/resource/${path}`, { method: 'POST', body: content, token }));
     },
@@ -59,8 +66,12 @@ export function createAdministrator(url: string, token: string): Administrator {
   };
 }
 
-export function assertDone(reply: HttpReply): void {
+function assertDone(reply: HttpReply): void {
   if (reply.status < 200 || reply.status > 299) {
     throw new Error(`expected the server to do it, got ${reply.status}: ${reply.text}`);
   }
+}
+
+function toBase64Url(text: string): string {
+  return Buffer.from(text).toString('base64url');
 }

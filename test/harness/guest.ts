@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { type FlattenedJWE, flattenedDecrypt } from 'jose';
+import { decodeJwt, type FlattenedJWE, flattenedDecrypt } from 'jose';
 import type { JsonObject } from '../../server/claims/claims.ts';
 import { createSampleEvidence } from '../../server/cli/sample-evidence.ts';
 import type { FakeAmd, FakeEvidenceOptions } from '../fakes/fake-amd.ts';
@@ -24,6 +24,16 @@ export interface EvidenceSource {
 export interface Attested {
   readonly reply: HttpReply;
   readonly token: string;
+}
+
+/** What a token says of one TEE. */
+export interface Appraisal {
+  readonly 'ear.status': string;
+  readonly 'ear.trustworthiness-vector': Readonly<Record<string, number>>;
+  readonly 'ear.appraisal-policy-id': string;
+  readonly 'ear.veraison.annotated-evidence': Readonly<Record<string, unknown>>;
+  readonly 'ear.verigo.policy': { readonly name: string; readonly sha384: string };
+  readonly 'ear.verigo.simulated'?: boolean;
 }
 
 export interface Challenge {
@@ -97,6 +107,20 @@ export async function attest(
     json: { verification_requests: [request], policy_ids: options.policyIds ?? [] },
   });
   return { reply, token: reply.text };
+}
+
+/** What the token says of its first TEE. Nothing is verified. */
+export function appraisalIn(token: string): Appraisal {
+  const cpu0 = decodeJwt<{ submods: Record<string, Appraisal> }>(token).submods['cpu0'];
+  if (cpu0 === undefined) throw new Error('expected a token with a submodule cpu0, got none');
+  return cpu0;
+}
+
+/** POST /attestation with evidence that is bound to nothing: a document, or text that is none. */
+export async function postEvidence(url: string, tee: string, evidence: object | string): Promise<HttpReply> {
+  const text = typeof evidence === 'string' ? evidence : JSON.stringify(evidence);
+  const request = { tee, evidence: Buffer.from(text).toString('base64url') };
+  return await send(url, '/attestation', { json: { verification_requests: [request], policy_ids: [] } });
 }
 
 /** Background check, first half: the nonce, and the cookie that goes with it. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 
@@ -24,16 +25,14 @@ export interface HttpReply {
   json(): unknown;
 }
 
+export type RawReply = Pick<HttpReply, 'status' | 'code' | 'text'>;
+
 /** One request. Never throws for a status. */
 export async function send(url: string, path: string, request: HttpRequest = {}): Promise<HttpReply> {
   const body = request.json === undefined ? request.body : JSON.stringify(request.json);
   const response = await fetch(`${url}${path}`, {
     method: request.method ?? (body === undefined ? 'GET' : 'POST'),
-    headers: {
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...(request.token !== undefined && { authorization: `Bearer ${request.token}` }),
-      ...request.headers,
-    },
+    headers: headersOf(request, body !== undefined),
     ...(body !== undefined && { body }),
     redirect: 'error',
   });
@@ -49,6 +48,14 @@ export async function send(url: string, path: string, request: HttpRequest = {})
   };
 }
 
+function headersOf({ token, headers }: HttpRequest, hasBody: boolean): Record<string, string> {
+  return {
+    ...(hasBody && { 'content-type': 'application/json' }),
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...headers,
+  };
+}
+
 /** One request with its target as given: `fetch` would resolve `..` and encode what is not a URL. */
 export async function sendRaw(
   url: string,
@@ -58,7 +65,7 @@ export async function sendRaw(
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string;
   } = {},
-): Promise<Pick<HttpReply, 'status' | 'code' | 'text'>> {
+): Promise<RawReply> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   const { method = 'GET', headers = {}, body = '' } = request;
@@ -75,7 +82,50 @@ export async function sendRaw(
       .map(([name, value]) => `${name}: ${value}\r\n`)
       .join('')}\r\n${body}`,
   );
-  const reply = await readText(socket);
+  return parseReply(await readText(socket));
+}
+
+/** A request that is on its way: its head and the first half of its body have been sent. */
+export interface SlowRequest {
+  /** Sends the rest. */
+  finish(): Promise<RawReply>;
+  /** Hangs up. */
+  abandon(): void;
+}
+
+/** Begins a request and resolves once the server has its head. */
+export async function beginRequest(url: string, path: string, json: unknown): Promise<SlowRequest> {
+  const { hostname, port } = new URL(url);
+  const body = Buffer.from(JSON.stringify(json));
+  const half = Math.floor(body.length / 2);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    `host: ${hostname}:${port}`,
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${body.length}`,
+    'expect: 100-continue', // so that the server says when it has read the head
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  if (!first.toString().startsWith('HTTP/1.1 100')) {
+    throw new Error(`expected the server to take the request, got ${first.toString()}`);
+  }
+  socket.write(body.subarray(0, half));
+  return {
+    async finish() {
+      socket.write(body.subarray(half));
+      return parseReply(await readText(socket));
+    },
+    abandon() {
+      socket.destroy();
+    },
+  };
+}
+
+function parseReply(reply: string): RawReply {
   const end = reply.indexOf('\r\n\r\n');
   const head = reply.slice(0, end);
   return {

@@ -14,6 +14,8 @@ import { type TestConfigOptions, writeTestConfig } from './test-config.ts';
 export interface StartVerigoOptions extends TestConfigOptions {
   readonly clock?: Clock;
   readonly fetch?: typeof globalThis.fetch;
+  /** For servers that share a database; without it, each makes one of its own. */
+  readonly masterKey?: string;
   /** Gathers the lines of the log; without it, nothing is logged. */
   readonly logTo?: string[];
 }
@@ -33,11 +35,22 @@ export interface RunningVerigo {
  * folder that is gone after `close`.
  */
 export async function startVerigo(options: StartVerigoOptions = {}): Promise<RunningVerigo> {
+  const opened = new AsyncDisposableStack();
+  try {
+    return await start(options, opened);
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+async function start(options: StartVerigoOptions, opened: AsyncDisposableStack): Promise<RunningVerigo> {
   const { clock = systemClock, logTo } = options;
   const folder = mkdtempSync(join(tmpdir(), 'verigo-'));
-  const database = options.databaseUrl === undefined ? await createTestDatabase() : undefined;
-  const file = writeTestConfig(folder, { ...options, databaseUrl: options.databaseUrl ?? database?.url });
-  const config = loadConfig({ file, env: {}, cwd: folder });
+  opened.defer(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const config = await writeAndLoad(folder, options, opened);
   const verigo = await compose(config, {
     clock,
     fetch: options.fetch ?? globalThis.fetch,
@@ -49,9 +62,11 @@ export async function startVerigo(options: StartVerigoOptions = {}): Promise<Run
     onProgress: (line) => logTo?.push(line),
     policyFolder: join(import.meta.dirname, '../../policies'),
   });
-  const url = await verigo.app.listen({ host: '127.0.0.1', port: 0 });
+  opened.defer(async () => {
+    await verigo.close();
+  });
   return {
-    url,
+    url: await verigo.app.listen({ host: '127.0.0.1', port: 0 }),
     app: verigo.app,
     config,
     adminToken: async (role = 'admin') =>
@@ -61,10 +76,30 @@ export async function startVerigo(options: StartVerigoOptions = {}): Promise<Run
         lifetimeSeconds: 600,
         at: clock(),
       }),
-    async close() {
-      await verigo.close();
-      await database?.drop();
-      rmSync(folder, { recursive: true, force: true });
+    close: async () => {
+      await opened.disposeAsync();
     },
   };
+}
+
+async function writeAndLoad(
+  folder: string,
+  options: StartVerigoOptions,
+  opened: AsyncDisposableStack,
+): Promise<Config> {
+  const { masterKey } = options;
+  let { databaseUrl } = options;
+  if (databaseUrl === undefined) {
+    const database = await createTestDatabase();
+    opened.defer(async () => {
+      await database.drop();
+    });
+    databaseUrl = database.url;
+  }
+  const file = writeTestConfig(folder, { ...options, databaseUrl });
+  return loadConfig({
+    file,
+    env: masterKey === undefined ? {} : { VERIGO_MASTER_KEY: masterKey },
+    cwd: folder,
+  });
 }

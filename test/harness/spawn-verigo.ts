@@ -14,8 +14,8 @@ export interface SpawnVerigoOptions extends TestConfigOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** `node verigo.js serve`, as a user would run it. */
-export interface VerigoProcess {
+/** `node verigo.js serve`, as a user would run it. With `await using`, a test that fails leaves none behind. */
+export interface VerigoProcess extends AsyncDisposable {
   readonly url: string;
   readonly folder: string;
   readonly pid: number;
@@ -76,6 +76,12 @@ export async function spawnVerigo(options: SpawnVerigoOptions): Promise<VerigoPr
     removeFolder();
     throw error;
   });
+  const stop: VerigoProcess['stop'] = async (signal = 'SIGTERM') => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    const [code] = await closed;
+    removeFolder();
+    return code;
+  };
   return {
     url,
     folder,
@@ -88,11 +94,9 @@ export async function spawnVerigo(options: SpawnVerigoOptions): Promise<VerigoPr
         lifetimeSeconds: 600,
         at: systemClock(),
       }),
-    async stop(signal = 'SIGTERM') {
-      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-      const [code] = await closed;
-      removeFolder();
-      return code;
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop();
     },
   };
 }

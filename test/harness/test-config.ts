@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify, type TomlTable } from 'smol-toml';
+import { stringify } from 'smol-toml';
 
 /** A configuration as verigo.toml would say it; tables may be left out, and so may any key of theirs. */
 export interface ConfigDocument {

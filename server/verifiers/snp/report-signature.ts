@@ -1,4 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto';
+import { ecdsaSignatureToDer } from '../../bytes/ecdsa-signature.ts';
 import type { SnpReport } from './report.ts';
 import { SnpEvidenceError } from './snp-evidence-error.ts';
 
@@ -73,7 +74,7 @@ async function verifyOnThreadPool(
   signature: Uint8Array,
 ): Promise<boolean> {
   return await new Promise((resolve, reject) => {
-    verify(hash, data, { key, dsaEncoding: 'ieee-p1363' }, signature, (error, isValid) => {
+    verify(hash, data, key, ecdsaSignatureToDer(signature), (error, isValid) => {
       if (error === null) resolve(isValid);
       else reject(error);
     });

@@ -71,6 +71,14 @@ describe('bindInitData', () => {
     );
   });
 
+  it('refuses a digest that is longer than any', () => {
+    const digest = (length: number): string => Buffer.alloc(length, 1).toString('base64url');
+    expect(bindInitData({ init_data_digest: digest(64) }).digest).toHaveLength(64);
+    expect(() => bindInitData({ init_data_digest: digest(65) })).toThrow(
+      expect.objectContaining({ code: 'INIT_DATA_INVALID' }),
+    );
+  });
+
   it('refuses a digest that is not base64url', () => {
     expect(() => bindInitData({ init_data_digest: '=' })).toThrow(
       expect.objectContaining({ code: 'ENCODING_MALFORMED' }),

@@ -36,7 +36,6 @@ describe('defaults', () => {
       host: '127.0.0.1',
       port: 8080,
       body_limit_bytes: 2_097_152,
-      workers: 1,
     });
     expect(config.attestation).toMatchObject({
       issuer: 'CoCo-Attestation-Service',

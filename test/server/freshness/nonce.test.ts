@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNonces, type Nonces } from '../../../server/freshness/nonce.ts';
 import { createNonceRepository } from '../../../server/freshness/nonce-repository.ts';
@@ -6,7 +6,7 @@ import { createTestDatabase } from '../../fakes/test-database.ts';
 
 const at = new Date('2026-06-01T00:00:00Z');
 const after = (seconds: number) => new Date(at.getTime() + seconds * 1000);
-const key = randomBytes(32);
+const key = createSecretKey(randomBytes(32));
 
 describe('nonces', () => {
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -62,7 +62,7 @@ describe('nonces', () => {
   });
 
   it.each([
-    ['of another server', () => replica(randomBytes(32)).issue('snp', at)],
+    ['of another server', () => replica(createSecretKey(randomBytes(32))).issue('snp', at)],
     ['of a caller that makes its own', () => randomBytes(32).toString('base64')],
     ['that is no base64', () => 'a nonce'],
     ['that is empty', () => ''],

@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mintTicket, openTicket, TicketError } from '../../../server/freshness/ticket.ts';
 
 const at = new Date('2026-06-01T00:00:00Z');
 const later = new Date(at.getTime() + 1);
-const key = randomBytes(32);
-const older = randomBytes(32);
+const key = createSecretKey(randomBytes(32));
+const older = createSecretKey(randomBytes(32));
 
 describe('tickets', () => {
   it('give back their payload and expiry until that moment', () => {

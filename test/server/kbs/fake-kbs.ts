@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { createSecretKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { AccessRule } from '../../../server/admin/acl.ts';
@@ -90,7 +90,7 @@ export async function startFakeKbs(chosen: Partial<FakeKbsOptions> = {}): Promis
 
   const tokenKey = signingKeyFromStore(makeSigningKey().secret);
   const tokenKeys = [parseVerificationKey(tokenKey.publicJwk)];
-  const ticketKeys: TicketKeys = [randomBytes(32)];
+  const ticketKeys: TicketKeys = [createSecretKey(randomBytes(32))];
   const spentNonces = createNonceRepository(db);
   const nonces = createNonces({
     keys: () => ticketKeys,

@@ -30,6 +30,13 @@ describe('a reference value', () => {
     );
   });
 
+  it.each([['a\0'], [{ 'a\0': 1 }], [[['\ud800']]], [{ a: { '\udc00': 1 } }]])(
+    'holds no text that the database cannot keep: %j',
+    (value) => {
+      expect(referenceValueContentSchema.safeParse(value).success).toBe(false);
+    },
+  );
+
   it('has a largest size', () => {
     const sized = (length: number): string => 'x'.repeat(length - 2);
     expect(referenceValueContentSchema.safeParse(sized(262_144)).success).toBe(true);
