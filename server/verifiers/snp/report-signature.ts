@@ -1,5 +1,6 @@
 import { type KeyObject, verify } from 'node:crypto';
 import { ecdsaSignatureToDer } from '../../bytes/ecdsa-signature.ts';
+import { toHex } from '../../bytes/encoding.ts';
 import type { SnpReport } from './report.ts';
 import { SnpEvidenceError } from './snp-evidence-error.ts';
 
@@ -54,9 +55,8 @@ function toBigEndian({ r, s }: SnpReport['signature'], algorithm: Algorithm): Ui
 }
 
 function scalar(field: Uint8Array, { scalarBytes, order }: Algorithm): Uint8Array {
-  const littleEndian = field.subarray(0, scalarBytes);
-  let value = 0n;
-  for (const byte of littleEndian.toReversed()) value = (value << 8n) | BigInt(byte);
+  const bigEndian = field.slice(0, scalarBytes).reverse();
+  const value = BigInt(`0x${toHex(bigEndian)}`);
   const isPadded = field.subarray(scalarBytes).every((byte) => byte === 0);
   if (!isPadded || value === 0n || value >= order) {
     throw new SnpEvidenceError(
@@ -64,7 +64,7 @@ function scalar(field: Uint8Array, { scalarBytes, order }: Algorithm): Uint8Arra
       'expected r and s of the signature between 1 and the order of P-384, padded with zeros',
     );
   }
-  return littleEndian.toReversed();
+  return bigEndian;
 }
 
 async function verifyOnThreadPool(
