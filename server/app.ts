@@ -17,6 +17,7 @@ import { replyWithProblem } from './http/error-reply.ts';
 import { type HealthRoutesOptions, healthRoutes } from './http/health-routes.ts';
 import { limitInFlight } from './http/in-flight.ts';
 import { useStrictJsonBodies } from './http/json-body.ts';
+import { refuseOtherMethods } from './http/other-methods.ts';
 import { replyWithKbsError } from './kbs/kbs-error-routes.ts';
 import { type KbsRoutesOptions, kbsRoutes } from './kbs/kbs-routes.ts';
 import { type PolicyRoutesOptions, policyRoutes } from './policy/policy-routes.ts';
@@ -52,6 +53,8 @@ const MAX_HEADER_BYTES = 262_144;
 const MAX_PARAM_LENGTH = 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** Below it errors have upstream's form. */
+const KBS_PREFIX = '/kbs/v0';
 
 /** The HTTP application. Does not listen. */
 export async function buildApp(services: Services, options: AppOptions): Promise<FastifyInstance> {
@@ -77,18 +80,20 @@ export async function buildApp(services: Services, options: AppOptions): Promise
     );
   });
   useStrictJsonBodies(app);
+  const sealRoutes = refuseOtherMethods(app, KBS_PREFIX);
   await app.register(healthRoutes, services.health);
   await app.register(async (limited) => {
     limitInFlight(limited, options.max_in_flight);
     await limited.register(publicRoutes(services, options));
     await limited.register(verigoApi(services), { prefix: '/api/v1' });
   });
+  sealRoutes();
   return await app;
 }
 
 /** A target that no router can read, such as `/%zz`, in the form that its face speaks. */
 function replyToBadTarget(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const isBroker = request.raw.url?.startsWith('/kbs/v0') === true;
+  const isBroker = request.raw.url?.startsWith(KBS_PREFIX) === true;
   const answer = isBroker ? replyWithKbsError('InvalidRequestPath') : replyWithProblem;
   void answer(error, request, reply);
 }
@@ -109,7 +114,7 @@ function publicRoutes(
     }
     if (services.attestation !== undefined) await app.register(attestationRoutes, services.attestation);
     if (services.jwks !== undefined) await app.register(jwksRoutes, services.jwks);
-    if (services.kbs !== undefined) await app.register(kbsRoutes, { prefix: '/kbs/v0', ...services.kbs });
+    if (services.kbs !== undefined) await app.register(kbsRoutes, { prefix: KBS_PREFIX, ...services.kbs });
   };
 }
 

@@ -214,7 +214,11 @@ describe.each(routes.map((route) => [`${route.method} ${route.path}`, route] as 
         if (method === 'DELETE' && route.path.includes('reference-values')) continue;
         const reply = await sendTo(route, { method });
         assertRefusal(reply, route.face, method);
-        expect([404, 405], `${method}: ${reply.text}`).toContain(reply.status);
+        // Upstream's broker takes what it has no route for as the name of a plugin.
+        const codes =
+          route.face === 'broker' ? /^(METHOD_NOT_ALLOWED|PLUGIN_NOT_FOUND)$/ : /^METHOD_NOT_ALLOWED$/;
+        expect(reply.code, `${method}: ${reply.text}`).toMatch(codes);
+        if (reply.code === 'METHOD_NOT_ALLOWED') expect(reply.status).toBe(405);
       }
     });
 
