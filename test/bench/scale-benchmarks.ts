@@ -1,6 +1,13 @@
 import { addDecisions, addPolicies } from './bench-database.ts';
 import type { BenchEstate } from './bench-estate.ts';
-import { compareInTurns, fetchToken, measureResource, measureSnp, withTarget } from './http-benchmarks.ts';
+import {
+  compareInTurns,
+  fetchToken,
+  measureResource,
+  measureSnp,
+  SATURATING,
+  withTarget,
+} from './http-benchmarks.ts';
 import type { Measurement } from './measurement.ts';
 
 const POLICIES = 1000;
@@ -27,12 +34,12 @@ export async function benchScale(
     await compareInTurns(
       `${what}: token -> resource`,
       rounds,
-      async (which) => await measureResource(servers[which], tokens[which], 16, seconds),
+      async (which) => await measureResource(servers[which], tokens[which], SATURATING, seconds),
     ),
     await compareInTurns(
       `${what}: SNP evidence -> token`,
       rounds,
-      async (which) => await measureSnp(estate, servers[which], 16, seconds),
+      async (which) => await measureSnp(estate, servers[which], SATURATING, seconds),
     ),
   ].map((one) => withTarget(one, AT_MOST));
 }

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
+import { z } from 'zod';
 
 /** The server under test, a process of its own. */
 export interface BenchServer {
@@ -25,6 +27,12 @@ export interface BenchServerOptions {
 }
 
 const PROJECT = join(import.meta.dirname, '../..');
+const packageSchema = z.object({ scripts: z.object({ start: z.string().startsWith('node ') }) });
+/** What `npm start` gives to Node. */
+const START = packageSchema
+  .parse(JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')))
+  .scripts.start.split(' ')
+  .slice(1);
 const START_TIMEOUT_MILLISECONDS = 120_000;
 const LISTENING = /listens on (http:\/\/\S+)/;
 /** The kernel counts processor time in these, a hundred a second (`sysconf(_SC_CLK_TCK)`). */
@@ -33,29 +41,26 @@ const TICK_MICROSECONDS = 10_000;
 /** Starts the server on a free port, and waits until it is ready. */
 export async function startBenchServer(options: BenchServerOptions): Promise<BenchServer> {
   const started = performance.now();
-  const child = spawn(
-    process.execPath,
-    [
-      ...(process.env['BENCH_NODE']?.split(' ') ?? []),
-      ...(options.nodeArguments ?? []),
-      'verigo.js',
-      'serve',
-    ],
-    {
-      cwd: PROJECT,
-      env: {
-        ...process.env,
-        DATABASE_URL: options.databaseUrl,
-        VERIGO_DATA_DIR: options.dataDir,
-        VERIGO_HTTP__PORT: '0',
-        VERIGO_HTTP__RATE_LIMIT_PER_MINUTE: '0',
-        VERIGO_LOG__LEVEL: 'warn',
-        ...options.settings,
-      },
-      stdio: ['ignore', 'inherit', 'pipe'],
+  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), ...START], {
+    cwd: PROJECT,
+    env: {
+      ...process.env,
+      DATABASE_URL: options.databaseUrl,
+      VERIGO_DATA_DIR: options.dataDir,
+      VERIGO_HTTP__PORT: '0',
+      VERIGO_HTTP__RATE_LIMIT_PER_MINUTE: '0',
+      VERIGO_LOG__LEVEL: 'warn',
+      ...options.settings,
     },
-  );
-  const address = await addressOf(child);
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  const said: string[] = [];
+  const lines = createInterface({ input: child.stderr }).on('line', (line) => said.push(line));
+  const address = await addressOf(child, lines, said);
+  let isStopping = false;
+  child.once('exit', (code, signal) => {
+    if (!isStopping) process.stderr.write(`a server ended (${signal ?? code}):\n${said.join('\n')}\n`);
+  });
   const ready = await fetch(`${address}/readyz`);
   if (!ready.ok) throw new Error(`expected the server to be ready, got ${ready.status}`);
   const startMilliseconds = performance.now() - started;
@@ -74,7 +79,8 @@ export async function startBenchServer(options: BenchServerOptions): Promise<Ben
       return { mebibytes: mebibytes('VmRSS'), peakMebibytes: mebibytes('VmHWM') };
     },
     async stop() {
-      if (child.exitCode !== null) return;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      isStopping = true;
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
       await ended;
@@ -83,8 +89,7 @@ export async function startBenchServer(options: BenchServerOptions): Promise<Ben
 }
 
 /** The address of the banner. Throws with what the server said when it does not come up. */
-async function addressOf(child: ChildProcess): Promise<string> {
-  const said: string[] = [];
+async function addressOf(child: ChildProcess, lines: Interface, said: readonly string[]): Promise<string> {
   return await new Promise((resolve, reject) => {
     const fail = (why: string): void => {
       child.kill('SIGKILL');
@@ -97,8 +102,7 @@ async function addressOf(child: ChildProcess): Promise<string> {
       clearTimeout(timer);
       fail('it ended');
     });
-    createInterface({ input: child.stderr! }).on('line', (line) => {
-      said.push(line);
+    lines.on('line', (line) => {
       const address = LISTENING.exec(line)?.[1];
       if (address === undefined) return;
       clearTimeout(timer);
