@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import type { Changes } from '../storage/changes.ts';
 import type { Db } from '../storage/database.ts';
+import { createRowCache } from '../storage/row-cache.ts';
 import type { Collateral, CollateralKind, CollateralStore } from './collateral.ts';
 
 /** What an operator sees of a piece of collateral. */
@@ -21,42 +21,26 @@ export interface CollateralRepository extends CollateralStore {
   exportAll(): Promise<readonly Collateral[]>;
 }
 
-/** Some 2 KiB each. */
-const MAX_CACHED = 8192;
-/** A key that was not there may be imported on a replica whose news we miss; ask again soon. */
-const ABSENT_MILLISECONDS = 1000;
-const ABSENT = Symbol('absent');
+/** Chip certificates of 2 KiB for 8,000 machines. */
+const MAX_CACHED_BYTES = 16 << 20;
 
 /** Collateral in the database, with a bounded cache in front that forgets all on any change. */
 export function createCollateralRepository(db: Db, changes: Changes, now: () => Date): CollateralRepository {
-  const cache = new LRUCache<string, Collateral | typeof ABSENT>({ max: MAX_CACHED });
-  let changesSeen = 0;
-  changes.on('collateral', () => {
-    changesSeen++;
-    cache.clear();
+  const cache = createRowCache<Collateral>(changes, {
+    topic: 'collateral',
+    maxBytes: MAX_CACHED_BYTES,
+    sizeOf: ({ body }) => body.byteLength,
   });
   async function putAll(items: readonly Collateral[]): Promise<void> {
     await db.transaction().execute(async (transaction) => {
       for (const item of items) await upsert(transaction, item, now());
       await changes.announce(transaction, 'collateral');
     });
-    changesSeen++;
-    for (const { kind, key } of items) cache.delete(`${kind} ${key}`);
+    cache.forget(items.map(({ kind, key }) => `${kind} ${key}`));
   }
 
   return {
-    async find(kind, key) {
-      const cacheKey = `${kind} ${key}`;
-      const cached = cache.get(cacheKey);
-      if (cached !== undefined) return cached === ABSENT ? undefined : cached;
-      const before = changesSeen;
-      const found = await select(db, kind, key);
-      // What was read before a change must not be kept after the news of it has passed.
-      if (before !== changesSeen) return found;
-      if (found === undefined) cache.set(cacheKey, ABSENT, { ttl: ABSENT_MILLISECONDS });
-      else cache.set(cacheKey, found);
-      return found;
-    },
+    find: async (kind, key) => await cache.find(`${kind} ${key}`, async () => await select(db, kind, key)),
     put: async (collateral) => {
       await putAll([collateral]);
     },

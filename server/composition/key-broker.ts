@@ -40,7 +40,7 @@ export async function composeKeyBroker(
 ): Promise<KbsRoutesOptions> {
   const { authorize, clock, recordChange, storage, policies, decisions, attestation } = dependencies;
   const sessions = createSessionRepository(storage.db, storage.atRest);
-  const resources = createResourceRepository(storage.db, storage.atRest, {
+  const resources = createResourceRepository(storage.db, storage.atRest, storage.changes, {
     maxBytes: config.kbs.max_resource_bytes,
   });
   const admin = { authorize, clock };

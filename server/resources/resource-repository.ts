@@ -1,5 +1,7 @@
 import type { AtRest } from '../storage/at-rest.ts';
+import type { Changes } from '../storage/changes.ts';
 import type { Db } from '../storage/database.ts';
+import { createRowCache } from '../storage/row-cache.ts';
 import { ResourceError, type ResourcePath } from './resource-path.ts';
 
 export interface ResourceSummary {
@@ -25,12 +27,27 @@ export interface ResourceRepository {
 
 const DEFAULT_MAX_BYTES = 1_048_576;
 const MAX_PAGE = 1000;
+const MAX_CACHED_BYTES = 16 << 20;
 
+/** Replicas keep resources in memory as the database has them: sealed. */
 export function createResourceRepository(
   db: Db,
   atRest: AtRest,
+  changes: Changes,
   { maxBytes = DEFAULT_MAX_BYTES }: { readonly maxBytes?: number } = {},
 ): ResourceRepository {
+  const cache = createRowCache<{ readonly sealed: Uint8Array }>(changes, {
+    topic: 'resource',
+    maxBytes: MAX_CACHED_BYTES,
+    sizeOf: ({ sealed }) => sealed.byteLength,
+  });
+  const change = async (path: ResourcePath, write: (transaction: Db) => Promise<void>): Promise<void> => {
+    await db.transaction().execute(async (transaction) => {
+      await write(transaction);
+      await changes.announce(transaction, 'resource');
+    });
+    cache.forget([path]);
+  };
   return {
     async put(path, content, at) {
       if (content.byteLength > maxBytes) {
@@ -44,28 +61,34 @@ export function createResourceRepository(
         size: content.byteLength,
         updated_at: at,
       };
-      await db
-        .insertInto('resource')
-        .values({ path, ...row })
-        .onConflict((conflict) => conflict.column('path').doUpdateSet(row))
-        .execute();
+      await change(path, async (transaction) => {
+        await transaction
+          .insertInto('resource')
+          .values({ path, ...row })
+          .onConflict((conflict) => conflict.column('path').doUpdateSet(row))
+          .execute();
+      });
     },
 
     async find(path) {
-      const row = await db
-        .selectFrom('resource')
-        .select('sealed')
-        .where('path', '=', path)
-        .executeTakeFirst();
+      const row = await cache.find(
+        path,
+        async () =>
+          await db.selectFrom('resource').select('sealed').where('path', '=', path).executeTakeFirst(),
+      );
       return row && (await atRest.open(row.sealed, contextOf(path)));
     },
 
     async delete(path) {
-      const { numDeletedRows } = await db
-        .deleteFrom('resource')
-        .where('path', '=', path)
-        .executeTakeFirstOrThrow();
-      return numDeletedRows > 0n;
+      let isDeleted = false;
+      await change(path, async (transaction) => {
+        const { numDeletedRows } = await transaction
+          .deleteFrom('resource')
+          .where('path', '=', path)
+          .executeTakeFirstOrThrow();
+        isDeleted = numDeletedRows > 0n;
+      });
+      return isDeleted;
     },
 
     async list({ after, limit }) {

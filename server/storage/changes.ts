@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db } from './database.ts';
 
 /** What replicas cache and therefore have to hear about. */
-export type ChangeTopic = 'policy' | 'reference-value' | 'server-key' | 'collateral';
+export type ChangeTopic = 'policy' | 'reference-value' | 'server-key' | 'collateral' | 'resource';
 
 /** Tells every replica that something changed, within a second. */
 export interface Changes {

@@ -82,6 +82,24 @@ test('a resource policy too', async () => {
   await expect.poll(get, { timeout: NEWS_MS }).toBe(200);
 });
 
+test('a resource that is replaced or deleted on one is so on the other', async () => {
+  const path = 'default/replica/changing';
+  const key = createGuestKey();
+  const { token } = await attest(other.url, sampleSource, key);
+  const secret = async () => {
+    const reply = await getResource(other.url, path, { token });
+    return reply.status === 200 ? await openResource(reply, key) : reply.status;
+  };
+  await administrator.putResource(path, 'before');
+  expect(await secret()).toBe('before'); // so that the other has something to forget
+  await administrator.putResource(path, 'after');
+  await expect.poll(secret, { timeout: NEWS_MS }).toBe('after');
+  await send(one.url, `/kbs/v0/resource/${path}`, { method: 'DELETE', token: await one.adminToken() });
+  await expect.poll(secret, { timeout: NEWS_MS }).toBe(404);
+  await administrator.putResource(path, 'again');
+  await expect.poll(secret, { timeout: NEWS_MS }).toBe('again');
+});
+
 test('a nonce that was used on one is refused on the other', async () => {
   const nonce = await requestNonce(one.url, 'sample');
   expect((await attest(other.url, sampleSource, createGuestKey(), { nonce })).reply.status).toBe(200);

@@ -25,6 +25,7 @@ import { createSessionRepository } from '../../../server/kbs/session-repository.
 import type { ResourceRequest } from '../../../server/policy/resource-policy.ts';
 import { createResourceRepository } from '../../../server/resources/resource-repository.ts';
 import { createAtRest } from '../../../server/storage/at-rest.ts';
+import type { Changes } from '../../../server/storage/changes.ts';
 import { parseMasterKey } from '../../../server/storage/master-key.ts';
 import { DEFAULT_EAR_ISSUER, mintEar } from '../../../server/token/ear.ts';
 import { createEarVerifier } from '../../../server/token/ear-verifier.ts';
@@ -66,6 +67,9 @@ const SESSION_SECONDS = 300;
 const POLICY = { name: 'default_cpu', sha384: 'ab'.repeat(48) };
 const RESOURCE_POLICY = { name: 'resource-policy', sha384: 'cd'.repeat(48) };
 
+/** With no other replica there is nobody to tell. */
+const oneReplica: Changes = { announce: async () => undefined, on: () => undefined };
+
 export async function startFakeKbs(chosen: Partial<FakeKbsOptions> = {}): Promise<FakeKbs> {
   const options: FakeKbsOptions = {
     trustVector: { hardware: 2 },
@@ -86,7 +90,7 @@ export async function startFakeKbs(chosen: Partial<FakeKbsOptions> = {}): Promis
     await repository.insert(rows);
   });
   const sessions = createSessionRepository(db, atRest);
-  const resources = createResourceRepository(db, atRest, { maxBytes: MAX_RESOURCE_BYTES });
+  const resources = createResourceRepository(db, atRest, oneReplica, { maxBytes: MAX_RESOURCE_BYTES });
 
   const tokenKey = signingKeyFromStore(makeSigningKey().secret);
   const tokenKeys = [parseVerificationKey(tokenKey.publicJwk)];

@@ -6,21 +6,27 @@ import {
   type ResourceRepository,
 } from '../../../server/resources/resource-repository.ts';
 import { createAtRest } from '../../../server/storage/at-rest.ts';
+import { createChanges } from '../../../server/storage/change-feed.ts';
+import type { RunningChanges } from '../../../server/storage/changes.ts';
 import { parseMasterKey } from '../../../server/storage/master-key.ts';
 import { createTestDatabase, type TestDatabase } from '../../fakes/test-database.ts';
 
 const AT = new Date('2026-11-23T12:00:00Z');
 const path = (text: string) => parseResourcePath(text.split('/'));
 let database: TestDatabase;
+let changes: RunningChanges;
 let resources: ResourceRepository;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   const atRest = await createAtRest(database.db, parseMasterKey(randomBytes(32).toString('hex')), () => AT);
-  resources = createResourceRepository(database.db, atRest, { maxBytes: 1000 });
+  changes = createChanges({ db: database.db, url: database.url, report: () => undefined });
+  resources = createResourceRepository(database.db, atRest, changes, { maxBytes: 1000 });
+  await changes.start();
 });
 
 afterAll(async () => {
+  await changes.stop();
   await database.drop();
 });
 
