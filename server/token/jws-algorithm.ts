@@ -1,4 +1,5 @@
 import { constants, type KeyObject, verify } from 'node:crypto';
+import { ecdsaSignatureToDer } from '../bytes/ecdsa-signature.ts';
 
 /** One signature algorithm of JSON Web Signatures and the only kind of key that it goes with. */
 interface JwsAlgorithm {
@@ -54,16 +55,12 @@ export function isSignatureValid(
   const row = ALGORITHMS.get(algorithm);
   if (row === undefined || !algorithmsFor(key).includes(algorithm)) return false;
   if (row.signatureLength !== undefined && signature.byteLength !== row.signatureLength) return false;
-  return verify(row.hash, signedBytes, { key, ...parametersOf(row) }, signature);
+  if (row.keyType === 'ec') return verify(row.hash, signedBytes, key, ecdsaSignatureToDer(signature));
+  if (row.keyType === 'ed25519') return verify(row.hash, signedBytes, key, signature);
+  return verify(row.hash, signedBytes, { key, ...paddingOf(row) }, signature);
 }
 
-function parametersOf({ keyType, saltLength }: JwsAlgorithm): {
-  dsaEncoding?: 'ieee-p1363';
-  padding?: number;
-  saltLength?: number;
-} {
-  if (keyType === 'ec') return { dsaEncoding: 'ieee-p1363' };
-  if (keyType === 'ed25519') return {};
+function paddingOf({ saltLength }: JwsAlgorithm): { padding: number; saltLength?: number } {
   return saltLength === undefined
     ? { padding: constants.RSA_PKCS1_PADDING }
     : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
