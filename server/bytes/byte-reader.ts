@@ -56,6 +56,11 @@ export class ByteReader {
     return this.#bytes.subarray(start, start + length);
   }
 
+  /** A cursor of its own over the next `length` bytes. */
+  nested(length: number): ByteReader {
+    return new ByteReader(this.bytes(length));
+  }
+
   /** Passes over `length` bytes that the specification reserves; they must be zero. */
   reserved(length: number): void {
     const start = this.#offset;

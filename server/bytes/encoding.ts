@@ -59,6 +59,12 @@ export function fromUtf8(bytes: Uint8Array): string {
   }
 }
 
+/** UTF-16, little-endian, half characters as they stand: `isWellFormed` tells. Throws MalformedError ENCODING_MALFORMED. */
+export function fromUtf16(bytes: Uint8Array): string {
+  if (bytes.byteLength % 2 === 0) return asBuffer(bytes).toString('utf16le');
+  throw new MalformedError('ENCODING_MALFORMED', `expected pairs of bytes, got ${bytes.byteLength} bytes`);
+}
+
 /** Only the last characters can carry stray bits, so only they are encoded again. */
 function isCanonical(text: string, bytes: Buffer, encoding: 'base64' | 'base64url'): boolean {
   const tail = bytes.subarray(bytes.byteLength - (bytes.byteLength % 3 || 3)).toString(encoding);

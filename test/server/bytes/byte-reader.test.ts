@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteReader } from '../../../server/bytes/byte-reader.ts';
-import { bytesEqual, padTo } from '../../../server/bytes/byte-strings.ts';
+import { bytesEqual, isFilledWith, padTo } from '../../../server/bytes/byte-strings.ts';
 import { MalformedError } from '../../../server/errors/malformed-error.ts';
 
 describe('ByteReader', () => {
@@ -17,6 +17,16 @@ describe('ByteReader', () => {
     expect(() => {
       reader.end();
     }).not.toThrow();
+  });
+
+  it('hands a part to a reader of its own', () => {
+    const reader = new ByteReader(Uint8Array.of(1, 2, 3, 4));
+    reader.u8();
+    const part = reader.nested(2);
+    expect(part.u16le()).toBe(0x0302);
+    expect(() => part.u8()).toThrow(expect.objectContaining({ code: 'TRUNCATED' }));
+    expect(reader.u8()).toBe(4);
+    expect(() => reader.nested(1)).toThrow(expect.objectContaining({ code: 'TRUNCATED' }));
   });
 
   it.each([
@@ -71,5 +81,20 @@ describe('bytesEqual', () => {
     expect(bytesEqual(Uint8Array.of(1), Uint8Array.of(1))).toBe(true);
     expect(bytesEqual(Uint8Array.of(1), Uint8Array.of(2))).toBe(false);
     expect(bytesEqual(Uint8Array.of(1), Uint8Array.of(1, 0))).toBe(false);
+  });
+});
+
+describe('isFilledWith', () => {
+  it.each([
+    ['no bytes', [], 0, true],
+    ['one byte', [7], 7, true],
+    ['another byte', [7], 8, false],
+    ['many', Array.from({ length: 1000 }, () => 0xff), 0xff, true],
+    ['another at the start', [1, 0, 0], 0, false],
+    ['another inside', [0, 0, 1, 0, 0], 0, false],
+    ['another at the end', [0, 0, 1], 0, false],
+    ['bytes that are all alike, but others', [1, 1, 1], 0, false],
+  ])('looks at %s', (_what, bytes, value, answer) => {
+    expect(isFilledWith(Uint8Array.from(bytes), value)).toBe(answer);
   });
 });

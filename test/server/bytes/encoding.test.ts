@@ -5,6 +5,7 @@ import {
   fromBase64Url,
   fromHex,
   fromUtf8,
+  fromUtf16,
   toBase64,
   toBase64Url,
   toHex,
@@ -39,8 +40,15 @@ describe('encodings', () => {
     ['hex of odd length', () => fromHex('abc')],
     ['hex with other letters', () => fromHex('0g')],
     ['bytes that are not UTF-8', () => fromUtf8(Uint8Array.of(0xc3, 0x28))],
+    ['half a unit of UTF-16', () => fromUtf16(Uint8Array.of(0x61, 0x00, 0x62))],
   ])('refuse %s', (_what, decode) => {
     expect(decode).toThrow(expect.objectContaining({ code: 'ENCODING_MALFORMED' }));
+  });
+
+  it('read UTF-16 at any offset, with half characters as they stand', () => {
+    const bytes = Uint8Array.of(0xff, 0x61, 0x00, 0x3d, 0xd8, 0x00, 0xde, 0x00, 0xd8).subarray(1);
+    expect(fromUtf16(bytes)).toBe('a\u{1f600}\ud800');
+    expect(fromUtf16(bytes).isWellFormed()).toBe(false);
   });
 
   it('accept no second spelling of the same bytes', () => {
