@@ -4,6 +4,8 @@ import { parseJsonWithBigInts } from '../json/strict-json.ts';
 
 /** `domain SP operation SP content`. */
 const ENTRY = /^(\S+) (\S+) (.*)$/s;
+/** Deeper content stays text: around it stands a token, which as a whole may be 64 levels deep. */
+const MAX_DEPTH = 32;
 /** How JSON can begin (RFC 8259), to tell it from text without an exception. */
 const JSON_START = /^[ \t\r\n]*[{["\-0-9tfn]/;
 
@@ -21,7 +23,7 @@ export function parseAaelEntry(text: string): JsonObject | undefined {
 function jsonOrText(text: string): Json {
   try {
     const value = parseJsonWithBigInts(text);
-    return isExact(value) ? value : text;
+    return isExact(value, MAX_DEPTH) ? value : text;
   } catch (error) {
     if (error instanceof MalformedError) return text;
     throw error;
@@ -29,14 +31,15 @@ function jsonOrText(text: string): Json {
 }
 
 /**
- * Whether the value survives being written as JSON again: no integers beyond 2^53, no infinities, no half characters.
- * As deep as parseJson allows.
+ * Whether the value survives being written as JSON again: no integers beyond 2^53, no infinities, no half characters,
+ * at most `depth` levels.
  */
-function isExact(value: unknown): value is Json {
+function isExact(value: unknown, depth: number): value is Json {
   if (typeof value === 'bigint') return false;
   if (typeof value === 'number') return Number.isFinite(value);
   if (typeof value === 'string') return value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;
-  if (Array.isArray(value)) return value.every(isExact);
-  return Object.entries(value).every(([key, member]) => key.isWellFormed() && isExact(member));
+  if (depth === 0) return false;
+  if (Array.isArray(value)) return value.every((element) => isExact(element, depth - 1));
+  return Object.entries(value).every(([key, member]) => key.isWellFormed() && isExact(member, depth - 1));
 }

@@ -2,6 +2,7 @@ import type { AdminErrorCode } from '../admin/admin-error.ts';
 import type { AttestationRequestErrorCode } from '../attestation/request-error.ts';
 import type { CouldNotCheckCode } from '../errors/could-not-check-error.ts';
 import type { MalformedCode } from '../errors/malformed-error.ts';
+import type { EventLogErrorCode } from '../event-log/event-log-error.ts';
 import type { NonceErrorCode } from '../freshness/nonce.ts';
 import type { PolicyErrorCode } from '../policy/policy.ts';
 import type { SampleEvidenceErrorCode } from '../verifiers/sample/sample-evidence-error.ts';
@@ -15,6 +16,7 @@ type PublicCode =
   | AdminErrorCode
   | AttestationRequestErrorCode
   | CouldNotCheckCode
+  | EventLogErrorCode
   | MalformedCode
   | NonceErrorCode
   | PolicyErrorCode
@@ -103,6 +105,15 @@ const STATUS_OF_CODE: Readonly<Record<PublicCode, number>> = {
   VMPL_NOT_ALLOWED: 401,
   REPORT_DATA_MISMATCH: 401,
   INIT_DATA_MISMATCH: 401,
+
+  EVENT_LOG_HEADER_MALFORMED: 400,
+  EVENT_LOG_DIGESTS_MALFORMED: 400,
+  EVENT_LOG_TRAILING_BYTES: 400,
+  EVENT_LOG_TOO_LARGE: 413,
+  EVENT_LOG_ALGORITHM_UNSUPPORTED: 422,
+  EVENT_LOG_DIGEST_MISSING: 422,
+  EVENT_LOG_REGISTER_UNKNOWN: 401,
+  EVENT_LOG_REPLAY_MISMATCH: 401,
 
   CERTIFICATE_MALFORMED: 400,
   CERTIFICATE_ALGORITHM_UNSUPPORTED: 401,

@@ -42,16 +42,30 @@ const endorsementCase = z.object({
   at: z.iso.datetime(),
 });
 
+/** Does an event log say what is expected, and replay to the given registers? A refused one cannot be read. */
+const eventLogCase = z.object({
+  ...common,
+  kind: z.literal('eventlog'),
+  /** Gzip when its name ends in `.gz`. */
+  file: z.string(),
+  /** Hex by register, by algorithm. */
+  replay: z
+    .partialRecord(z.enum(['sha256', 'sha384', 'sha512', 'sm3']), z.record(z.coerce.number(), z.string()))
+    .default({}),
+  expected_events: z.string().optional(),
+});
+
 const otherCase = z.looseObject({ ...common, kind: z.string() });
 
 const casesSchema = z.object({
   form: z.literal(1),
-  cases: z.array(z.union([attestationCase, endorsementCase, otherCase])),
+  cases: z.array(z.union([attestationCase, endorsementCase, eventLogCase, otherCase])),
 });
 
 export type Verdict = z.output<typeof verdict>;
 export type AttestationCase = z.output<typeof attestationCase>;
 export type EndorsementCase = z.output<typeof endorsementCase>;
+export type EventLogCase = z.output<typeof eventLogCase>;
 export type ConformanceCase = z.output<typeof casesSchema>['cases'][number];
 
 /** Reads `CASES.json` of a folder of vectors. */
@@ -65,4 +79,8 @@ export function isAttestationCase(one: ConformanceCase): one is AttestationCase 
 
 export function isEndorsementCase(one: ConformanceCase): one is EndorsementCase {
   return 'kind' in one && one.kind === 'jwk-endorsement';
+}
+
+export function isEventLogCase(one: ConformanceCase): one is EventLogCase {
+  return 'kind' in one && one.kind === 'eventlog';
 }

@@ -1,7 +1,15 @@
 /** `npm run conformance -- --vectors DIR [--only TEXT]`: every case of DIR/CASES.json through the whole system. */
 import { parseArgs } from 'node:util';
-import { type ConformanceCase, isAttestationCase, isEndorsementCase, loadCases } from './cases.ts';
-import { type CaseResult, runAttestationCase, runEndorsementCase } from './run-case.ts';
+import type { CaseResult } from './case-result.ts';
+import {
+  type ConformanceCase,
+  isAttestationCase,
+  isEndorsementCase,
+  isEventLogCase,
+  loadCases,
+} from './cases.ts';
+import { runAttestationCase, runEndorsementCase } from './run-case.ts';
+import { runEventLogCase } from './run-event-log-case.ts';
 import { type ServeAt, withServers } from './serve-at.ts';
 
 const USAGE = 'usage: npm run conformance -- --vectors DIR [--only TEXT]';
@@ -41,6 +49,7 @@ process.exitCode = counts.failed === 0 && cases.length > 0 ? 0 : 1;
 async function run(one: ConformanceCase, vectors: string, serveAt: ServeAt): Promise<CaseResult | undefined> {
   try {
     if (isEndorsementCase(one)) return await runEndorsementCase(one, vectors);
+    if (isEventLogCase(one)) return runEventLogCase(one, vectors);
     if (isAttestationCase(one) && KNOWN_TEES.has(one.tee))
       return await runAttestationCase(one, vectors, serveAt);
     return undefined;

@@ -6,17 +6,10 @@ import { CodedError } from '../../server/errors/coded-error.ts';
 import { parseJson } from '../../server/json/strict-json.ts';
 import { endorsedHeaderKeys } from '../../server/token/jwk-endorsement.ts';
 import { parseCertificateBundle } from '../../server/x509/certificate.ts';
-import type { AttestationCase, EndorsementCase, Verdict } from './cases.ts';
+import { type CaseResult, unexpected } from './case-result.ts';
+import type { AttestationCase, EndorsementCase } from './cases.ts';
 import { compareClaims } from './compare-claims.ts';
 import type { ServeAt } from './serve-at.ts';
-
-/** What came of a case: `problems` is empty when it went as it should. */
-export interface CaseResult {
-  readonly verdict: Verdict | 'failed';
-  /** The code of a refusal, or what else there is to say. */
-  readonly remark: string;
-  readonly problems: readonly string[];
-}
 
 /** Sends the evidence through a listening server at the case's time, with its collateral imported and nothing fetched. */
 export async function runAttestationCase(
@@ -84,10 +77,6 @@ export async function runEndorsementCase(one: EndorsementCase, folder: string): 
     if (!(error instanceof CodedError)) throw error;
     return { verdict: 'refused', remark: String(error.code), problems: unexpected(one.verdict, 'refused') };
   }
-}
-
-function unexpected(expected: readonly Verdict[], verdict: Verdict): readonly string[] {
-  return expected.includes(verdict) ? [] : [`expected ${expected.join(' or ')}, got ${verdict}`];
 }
 
 function annotatedEvidence(token: string): Readonly<Record<string, Json>> {

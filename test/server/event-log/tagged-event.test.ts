@@ -3,6 +3,7 @@ import { readTaggedEvent } from '../../../server/event-log/tagged-event.ts';
 import { fakeTaggedEvent } from '../../fakes/event-log-bytes.ts';
 
 const AAEL = 0x4141_454c;
+const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 const hex = (text: string): Uint8Array => Buffer.from(text, 'hex');
 
 describe('readTaggedEvent', () => {
@@ -46,7 +47,9 @@ describe('readTaggedEvent', () => {
     ['a number that is infinite', '{"a":1e999}', '{"a":1e999}'],
     ['half a character', '["\\ud800"]', '["\\ud800"]'],
     ['half a character in a key', '{"\\ud800":1}', '{"\\ud800":1}'],
-    ['JSON that is too deep', '['.repeat(65) + ']'.repeat(65), '['.repeat(65) + ']'.repeat(65)],
+    ['JSON of 32 levels', nested(32), JSON.parse(nested(32))],
+    ['JSON too deep for a token', nested(33), nested(33)],
+    ['JSON that is too deep', nested(65), nested(65)],
     ['text that begins as JSON does', 'no', 'no'],
   ])('reads an AAEL entry with %s', (_what, text, content) => {
     const string = `coco.com some-operation ${text}`;
