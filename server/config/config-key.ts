@@ -22,6 +22,8 @@ export function key<S extends z.ZodType>(schema: S, meaning: string, note: KeyNo
   return described;
 }
 
+export const SECONDS_IN_A_DAY = 86_400;
+
 export const text = z.string().min(1);
 
 export function wholeNumber(minimum: number, maximum: number): z.ZodInt {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { key, path, paths, text, wholeNumber } from './config-key.ts';
+import { key, path, SECONDS_IN_A_DAY, text, wholeNumber } from './config-key.ts';
+import { collateral, verifiers } from './evidence-schema.ts';
 
-const SECONDS_IN_A_DAY = 86_400;
 const MEBIBYTE = 1 << 20;
 
 /** Keys fetched over a network that anybody can write to are anybody's keys; a loopback address is our own machine. */
@@ -89,47 +89,6 @@ const attestation = z.strictObject({
   dangerously_allow_unauthenticated_policy_changes: key(
     z.boolean().default(false),
     'Let anybody who reaches POST /policy replace attestation policies. For development only.',
-  ),
-});
-
-const verifiers = z.strictObject({
-  dangerously_accept_sample_evidence: key(
-    z.boolean().default(false),
-    'Accept unsigned sample evidence, which proves nothing. For development only.',
-  ),
-  dangerously_replace_vendor_roots: paths(
-    "Files of certificates (PEM or DER) to believe in place of the vendors' roots. For test hardware only.",
-    'a list of paths of certificate files',
-  ),
-  snp: z
-    .strictObject({
-      enabled: key(z.boolean().default(true), 'Whether AMD SEV-SNP evidence is verified.'),
-      allowed_vmpls: key(
-        z.array(wholeNumber(0, 3)).min(1).default([0]),
-        'Privilege levels (VMPL) from which a report may come.',
-        { expected: 'a list of one or more of 0, 1, 2, 3' },
-      ),
-      kds_url: key(
-        z
-          .string()
-          .refine((url) => url === '' || (/^https?:\/\//.test(url) && URL.canParse(url)))
-          .default('https://kdsintf.amd.com'),
-        'AMD\'s key distribution service, or a mirror of it; "" never fetches.',
-        { expected: 'an http or https URL, or ""' },
-      ),
-    })
-    .prefault({})
-    .describe('AMD SEV-SNP.'),
-});
-
-const collateral = z.strictObject({
-  revocation: key(
-    z.enum(['required', 'when-available']).default('required'),
-    'Whether evidence is refused while no current revocation list is at hand.',
-  ),
-  max_stale_seconds: key(
-    wholeNumber(0, 366 * SECONDS_IN_A_DAY).default(0),
-    'How long after its expiry collateral may still be used; a claim then says so.',
   ),
 });
 
