@@ -1,8 +1,8 @@
 import { MalformedError } from '../errors/malformed-error.ts';
+import { createPoliteGet, type Patience } from '../vendor-service/polite-get.ts';
 import { authorityNamed, type IntelAuthority } from './authorities.ts';
 import type { IssuedRevocationList, PlatformQuery, SignedDocument } from './dcap-collateral.ts';
 import { chainOfText } from './issuer-chain.ts';
-import { createPoliteGet, type Patience } from './polite-get.ts';
 import { readAnyRevocationList } from './revocation-list-form.ts';
 import { type DocumentFacts, factsOf, MAX_DOCUMENT_BYTES } from './signed-document.ts';
 
