@@ -1,0 +1,10 @@
+import { CodedError } from '../../errors/coded-error.ts';
+
+export type TpmEvidenceErrorCode =
+  | 'EVIDENCE_MALFORMED'
+  | 'AK_NOT_TRUSTED'
+  | 'AK_CERTIFICATE_MISMATCH'
+  | 'AK_CERTIFICATE_UNSUITABLE';
+
+/** The guest sent evidence of a TPM that we reject. Never a failure of ours. */
+export class TpmEvidenceError extends CodedError<TpmEvidenceErrorCode> {}
