@@ -57,7 +57,7 @@ export function fakePcrs(count = 24): Uint8Array[] {
 }
 
 /** What a PCR holds after the one extension with this digest. */
-export function extendedOnce(digest: Uint8Array): Uint8Array {
+export function extendedOnce(digest: Uint8Array): Buffer {
   return createHash('sha256').update(new Uint8Array(32)).update(digest).digest();
 }
 
