@@ -12,7 +12,7 @@ const TOOL_TIMEOUT_MS = 20_000;
 /** Whether this machine has a software TPM and the tools for it (packages swtpm, tpm2-tools). */
 export function hasSwtpm(): boolean {
   return [
-    ['swtpm', 'socket', '--version'],
+    ['swtpm', 'socket', '--help'],
     ['tpm2_quote', '--version'],
   ].every(([command = '', ...words]) => spawnSync(command, words).status === 0);
 }
