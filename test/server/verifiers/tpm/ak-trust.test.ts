@@ -110,7 +110,11 @@ describe('requireTrustedAk', () => {
       ],
       [
         'with something after its usage',
-        { extra: [new x509.Extension('2.5.29.37', false, Uint8Array.of(0x30, 3, 6, 1, 0x2a, 0))] },
+        {
+          extra: [
+            new x509.Extension('2.5.29.37', false, Uint8Array.of(...new Uint8Array(AK_USAGE.value), 0)),
+          ],
+        },
         'AK_CERTIFICATE_UNSUITABLE',
       ],
       ['that expired', { notAfter: new Date('2026-05-01T00:00:00Z') }, 'CERTIFICATE_EXPIRED'],
