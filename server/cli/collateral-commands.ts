@@ -5,7 +5,6 @@ import { fromUtf8, toBase64 } from '../bytes/encoding.ts';
 import type { JsonObject } from '../claims/claims.ts';
 import { jsonBody } from './api-client.ts';
 import { jsonSchema, pageSchema } from './api-documents.ts';
-import { CommandError } from './command-error.ts';
 import { parseInput, readInput, writePrivateFile } from './command-files.ts';
 import type { CommandIo } from './command-io.ts';
 import { createInvocation } from './invocation.ts';
@@ -23,6 +22,7 @@ const EXAMPLES = {
   import: `
 Examples:
   $ verigo collateral import vcek.der milan-crl.der
+  $ verigo collateral import tcb-info.json qe-identity.json pck-crl.der root-crl.der tcb-signing-chain.pem
   $ verigo collateral import collateral.json`,
   export: '\nExamples:\n  $ verigo collateral export collateral.json',
   list: '\nExamples:\n  $ verigo collateral list',
@@ -32,7 +32,7 @@ Examples:
 export function addCollateralCommands(program: Command, io: CommandIo): void {
   const group = program
     .command('collateral')
-    .description('certificates and revocation lists, for sites that cannot reach the vendors');
+    .description('what vendors sign, for sites that cannot reach them');
   addImport(group, io);
   group
     .command('export [file]')
@@ -78,7 +78,9 @@ export function addCollateralCommands(program: Command, io: CommandIo): void {
 function addImport(group: Command, io: CommandIo): void {
   group
     .command('import <files...>')
-    .description('store certificates and revocation lists (DER, PEM), or bundles of an export')
+    .description(
+      'store what vendors sign: certificates, revocation lists, TCB info, identities, or bundles of an export',
+    )
     .addHelpText('after', EXAMPLES.import)
     .action(async (files: readonly string[], _options: unknown, command: Command) => {
       const invocation = createInvocation(io, command);
@@ -102,12 +104,11 @@ function addImport(group: Command, io: CommandIo): void {
 
 async function itemsOf(io: CommandIo, file: string): Promise<readonly JsonObject[]> {
   const bytes = await readInput(io, file);
-  if (bytes.find((byte) => byte > 0x20) !== OPEN_BRACE)
-    return [{ body: toBase64(bytes), name: basename(file) }];
+  const asItIs = [{ body: toBase64(bytes), name: basename(file) }];
+  if (bytes.find((byte) => byte > 0x20) !== OPEN_BRACE) return asItIs;
+  // Other JSON is a vendor's: the server tells what.
   const parsed = bundleSchema.safeParse(parseInput(fromUtf8(bytes), 'as a bundle'));
-  if (!parsed.success)
-    throw new CommandError('INPUT_INVALID', `expected a bundle in '${file}', got other JSON`);
-  return parsed.data.items;
+  return parsed.success ? parsed.data.items : asItIs;
 }
 
 function batchesOf(items: readonly JsonObject[]): readonly (readonly JsonObject[])[] {

@@ -24,7 +24,7 @@ export async function importCollateral(
     if (found.length === 0) {
       throw new CollateralError(
         'COLLATERAL_UNRECOGNIZED',
-        `expected a certificate or revocation list of a TEE vendor in '${name}', got ${body.byteLength} bytes of something else`,
+        `expected a certificate, a revocation list, TCB info or an enclave identity of a TEE vendor in '${name}', got ${body.byteLength} bytes of something else`,
       );
     }
     return found;

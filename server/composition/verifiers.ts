@@ -1,17 +1,14 @@
-import { fromUtf8 } from '../bytes/encoding.ts';
-import type { Collateral, CollateralStore } from '../collateral/collateral.ts';
+import type { CollateralStore } from '../collateral/collateral.ts';
 import type { Config } from '../config/load-config.ts';
+import { createAzSnpVtpmVerifier } from '../verifiers/az-snp-vtpm/az-snp-vtpm-verifier.ts';
 import { createVerifierRegistry, type VerifierRegistry } from '../verifiers/registry.ts';
 import { sampleDeviceVerifier, sampleVerifier } from '../verifiers/sample/sample-verifier.ts';
-import { anchorsFromCertificates, type SnpAnchors } from '../verifiers/snp/anchor-set.ts';
-import { amdAnchors } from '../verifiers/snp/anchors.ts';
-import { collateralFromCertificate, collateralFromRevocationList } from '../verifiers/snp/collateral-keys.ts';
-import { createSnpVerifier } from '../verifiers/snp/snp-verifier.ts';
-import { parseCertificate } from '../x509/certificate.ts';
-import { parseRevocationList } from '../x509/crl.ts';
-import { looksLikePem, splitPem } from '../x509/pem.ts';
-import { X509Error } from '../x509/x509-error.ts';
-import { readConfiguredFile } from './configured-file.ts';
+import { createSnpProver, type SnpProver } from '../verifiers/snp/snp-prover.ts';
+import { snpVerifierWith } from '../verifiers/snp/snp-verifier.ts';
+import { replayPcrEventLog } from '../verifiers/tpm/pcr-event-log.ts';
+import { createTpmVerifier } from '../verifiers/tpm/tpm-verifier.ts';
+import { loadTpmTrust } from './tpm-trust.ts';
+import { loadVendorRoots } from './vendor-roots.ts';
 
 /** The verifiers that the configuration enables, with what each believes and where its collateral comes from. */
 export async function createVerifiers(
@@ -20,17 +17,26 @@ export async function createVerifiers(
   fetch: typeof globalThis.fetch,
 ): Promise<VerifierRegistry> {
   const { verifiers, collateral } = config;
-  const { enabled, kds_url: kdsUrl, allowed_vmpls: allowedVmpls } = verifiers.snp;
+  const roots = await loadVendorRoots(verifiers.dangerously_replace_vendor_roots);
+  const { kds_url: kdsUrl, allowed_vmpls: allowedVmpls } = verifiers.snp;
+  const snp = createSnpProver({
+    anchors: roots.amd,
+    store,
+    kds: kdsUrl === '' ? undefined : { baseUrl: kdsUrl, fetch },
+    revocation: collateral.revocation,
+    maxStaleSeconds: collateral.max_stale_seconds,
+    allowedVmpls,
+  });
   return createVerifierRegistry({
-    ...(enabled && {
-      snp: createSnpVerifier({
-        anchors: await snpAnchors(verifiers.dangerously_replace_vendor_roots),
-        store,
-        kds: kdsUrl === '' ? undefined : { baseUrl: kdsUrl, fetch },
-        revocation: collateral.revocation,
-        maxStaleSeconds: collateral.max_stale_seconds,
-        allowedVmpls,
+    ...(verifiers.snp.enabled && { snp: snpVerifierWith(snp) }),
+    ...(verifiers.az_snp_vtpm.enabled && {
+      'az-snp-vtpm': createAzSnpVtpmVerifier({
+        proveReport: async (report, key, at) => await proveSnpReport(snp, report, key, at),
+        minimumEvidenceVersion: verifiers.az_snp_vtpm.minimum_evidence_version,
       }),
+    }),
+    ...(verifiers.tpm.enabled && {
+      tpm: createTpmVerifier({ ...(await loadTpmTrust(verifiers.tpm)), replayEventLog: replayPcrEventLog }),
     }),
     ...(verifiers.dangerously_accept_sample_evidence && {
       sample: sampleVerifier,
@@ -39,37 +45,14 @@ export async function createVerifiers(
   });
 }
 
-async function snpAnchors(files: readonly string[]): Promise<SnpAnchors> {
-  if (files.length === 0) return amdAnchors();
-  const contents = await Promise.all(
-    files.map(async (file) => await readConfiguredFile('verifiers.dangerously_replace_vendor_roots', file)),
-  );
-  return anchorsFromCertificates(contents.flatMap(certificatesIn).map(parseCertificate));
-}
-
-/** The DER of each certificate of a file: a PEM bundle, or one certificate in DER. */
-function certificatesIn(bytes: Uint8Array): readonly Uint8Array[] {
-  return looksLikePem(bytes) ? splitPem(fromUtf8(bytes), 'certificate') : [bytes];
-}
-
-/** Tells what imported bytes are: a certificate or revocation list of a vendor whose verifier we have. */
-export function classifyCollateral(bytes: Uint8Array): readonly Collateral[] {
-  const lists = looksLikePem(bytes) ? splitPem(fromUtf8(bytes), 'crl') : [bytes];
-  return [
-    ...certificatesIn(bytes).flatMap((der) =>
-      recognized(() => collateralFromCertificate(parseCertificate(der))),
-    ),
-    ...lists.flatMap((der) => recognized(() => collateralFromRevocationList(parseRevocationList(der)))),
-  ];
-}
-
-/** What does not parse as one thing may be another. */
-function recognized(read: () => Collateral | undefined): readonly Collateral[] {
-  try {
-    const collateral = read();
-    return collateral === undefined ? [] : [collateral];
-  } catch (error) {
-    if (error instanceof X509Error) return [];
-    throw error;
-  }
+/** What Azure's paravisor reports is proven as any other SNP report. */
+async function proveSnpReport(
+  prover: SnpProver,
+  bytes: Uint8Array,
+  endorsementKey: Uint8Array | undefined,
+  at: Date,
+): ReturnType<Parameters<typeof createAzSnpVtpmVerifier>[0]['proveReport']> {
+  const supplied = endorsementKey && { endorsementKey, intermediate: undefined };
+  const { report, claims } = await prover.prove(bytes, supplied, at);
+  return { reportData: report.reportData, claims };
 }

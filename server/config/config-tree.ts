@@ -28,7 +28,7 @@ export type ConfigNode = ConfigKey | ConfigTable;
 
 const jsonTypeSchema = z.object({
   type: z.string().optional(),
-  enum: z.array(z.string()).optional(),
+  enum: z.array(z.union([z.string(), z.number()])).optional(),
   minimum: z.number().optional(),
   maximum: z.number().optional(),
 });
@@ -112,7 +112,7 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 }
 
 function expectationOf(type: z.output<typeof jsonTypeSchema>): string {
-  if (type.enum !== undefined) return `one of ${type.enum.map((word) => `"${word}"`).join(', ')}`;
+  if (type.enum !== undefined) return `one of ${type.enum.map((one) => JSON.stringify(one)).join(', ')}`;
   if (type.type === 'boolean') return 'true or false';
   if (type.type === 'array') return 'a list of texts';
   if (type.type !== 'integer') return 'a text that is not empty';

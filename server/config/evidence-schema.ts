@@ -6,6 +6,24 @@ const EVIDENCE_VERSION =
 
 const tpm = z.strictObject({
   enabled: key(z.boolean().default(true), 'Whether evidence of bare TPMs is verified.'),
+  trusted_aks: key(
+    z.array(text).default([]),
+    'Attestation keys to trust: SHA-256 of the public key (SPKI in DER), or the name that its TPM gives it, in hex.',
+    { expected: 'a list of 64 hex digits, or of TPM names (000b…)' },
+  ),
+  trusted_ak_keys_dir: key(
+    text.optional(),
+    'Folder of public keys (PEM or DER) of attestation keys to trust. Read at start.',
+    { example: '/etc/verigo/trusted-aks', expected: 'the path of a folder', isPath: true },
+  ),
+  max_trusted_ak_keys: key(
+    wholeNumber(1, 1_000_000).default(100),
+    'Most files that this folder may hold; a start with more fails.',
+  ),
+  ak_roots: paths(
+    'Files of root certificates (PEM or DER) whose attestation key certificates are believed.',
+    'a list of paths of certificate files',
+  ),
 });
 
 /** `[verifiers]` */
@@ -48,14 +66,14 @@ export const verifiers = z.strictObject({
   az_snp_vtpm: z
     .strictObject({
       enabled: key(z.boolean().default(true), 'Whether evidence of Azure SEV-SNP machines is verified.'),
-      minimum_evidence_version: key(wholeNumber(0, 2).default(0), EVIDENCE_VERSION),
+      minimum_evidence_version: key(z.literal([0, 1, 2]).default(0), EVIDENCE_VERSION),
     })
     .prefault({})
     .describe('A virtual TPM of Azure above AMD SEV-SNP.'),
   az_tdx_vtpm: z
     .strictObject({
       enabled: key(z.boolean().default(true), 'Whether evidence of Azure TDX machines is verified.'),
-      minimum_evidence_version: key(wholeNumber(0, 2).default(0), EVIDENCE_VERSION),
+      minimum_evidence_version: key(z.literal([0, 1, 2]).default(0), EVIDENCE_VERSION),
     })
     .prefault({})
     .describe('A virtual TPM of Azure above Intel TDX.'),
@@ -71,11 +89,9 @@ const intel = z.strictObject({
     'Intel\'s provisioning certification service, or a cache of it (PCCS); "" never fetches.',
     { expected: 'an http or https URL, or ""' },
   ),
-  api_version: key(
-    z.union([z.literal(3), z.literal(4)]).default(4),
-    'Version of its interface: 3 (SGX only) or 4.',
-    { expected: '3 or 4' },
-  ),
+  api_version: key(z.literal([3, 4]).default(4), 'Version of its interface: 3 (SGX only) or 4.', {
+    expected: '3 or 4',
+  }),
   api_key: key(text.optional(), 'Sent as Ocp-Apim-Subscription-Key, where the service asks for one.', {
     example: '(in VERIGO_COLLATERAL__INTEL__API_KEY)',
     secret: 'hidden',

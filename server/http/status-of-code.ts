@@ -5,8 +5,11 @@ import type { MalformedCode } from '../errors/malformed-error.ts';
 import type { EventLogErrorCode } from '../event-log/event-log-error.ts';
 import type { NonceErrorCode } from '../freshness/nonce.ts';
 import type { PolicyErrorCode } from '../policy/policy.ts';
+import type { AzureEvidenceErrorCode } from '../tpm/azure-evidence-error.ts';
+import type { TpmErrorCode } from '../tpm/tpm-error.ts';
 import type { SampleEvidenceErrorCode } from '../verifiers/sample/sample-evidence-error.ts';
 import type { SnpEvidenceErrorCode } from '../verifiers/snp/snp-evidence-error.ts';
+import type { TpmEvidenceErrorCode } from '../verifiers/tpm/tpm-evidence-error.ts';
 import type { X509ErrorCode } from '../x509/x509-error.ts';
 
 type PublicCode =
@@ -22,6 +25,9 @@ type PublicCode =
   | PolicyErrorCode
   | SampleEvidenceErrorCode
   | SnpEvidenceErrorCode
+  | TpmErrorCode
+  | AzureEvidenceErrorCode
+  | TpmEvidenceErrorCode
   | X509ErrorCode;
 
 /**
@@ -105,6 +111,28 @@ const STATUS_OF_CODE: Readonly<Record<PublicCode, number>> = {
   VMPL_NOT_ALLOWED: 401,
   REPORT_DATA_MISMATCH: 401,
   INIT_DATA_MISMATCH: 401,
+
+  QUOTE_MALFORMED: 400,
+  QUOTE_MAGIC_MISMATCH: 401,
+  QUOTE_TYPE_MISMATCH: 401,
+  PCR_SELECTION_MALFORMED: 400,
+  PCR_BANK_UNSUPPORTED: 422,
+  PCR_SELECTION_MISMATCH: 401,
+  PCR_DIGEST_MISMATCH: 401,
+  INIT_DATA_PCR_NOT_QUOTED: 401,
+  TPM_KEY_MALFORMED: 400,
+  TPM_KEY_UNSUITABLE: 401,
+  HCL_REPORT_MALFORMED: 400,
+  HCL_VARIABLE_DATA_MALFORMED: 400,
+  AK_NOT_TRUSTED: 401,
+  AK_CERTIFICATE_MISMATCH: 401,
+  AK_CERTIFICATE_UNSUITABLE: 401,
+  EVIDENCE_VERSION_UNSUPPORTED: 422,
+  EVIDENCE_VERSION_TOO_OLD: 401,
+  RUNTIME_DATA_REQUIRED: 422,
+  HARDWARE_REPORT_MISMATCH: 401,
+  VARIABLE_DATA_MISMATCH: 401,
+  USER_DATA_MISMATCH: 401,
 
   EVENT_LOG_HEADER_MALFORMED: 400,
   EVENT_LOG_DIGESTS_MALFORMED: 400,

@@ -17,7 +17,6 @@ export type TpmErrorCode =
   | 'TPM_KEY_MALFORMED'
   | 'TPM_KEY_UNSUITABLE'
   | 'HCL_REPORT_MALFORMED'
-  | 'HCL_REPORT_TYPE_MISMATCH'
   | 'HCL_VARIABLE_DATA_MALFORMED';
 
 /** What a TPM, or the Azure firmware around one, is said to have written, and that we reject. */

@@ -27,8 +27,9 @@ const attestationCase = z.object({
     .looseObject({
       revocation: z.enum(['required', 'when-available']).default('required'),
       max_stale: z.union([z.number().int().nonnegative(), duration]).default(0),
+      trusted_aks: z.array(z.string()).default([]),
     })
-    .default({ revocation: 'required', max_stale: 0 }),
+    .prefault({}),
   because: z.string().optional(),
   claims: z.record(z.string(), z.json()).default({}),
 });

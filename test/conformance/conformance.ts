@@ -14,7 +14,16 @@ import { type ServeAt, withServers } from './serve-at.ts';
 
 const USAGE = 'usage: npm run conformance -- --vectors DIR [--only TEXT]';
 /** The TEEs whose verifiers there are; cases of others are skipped, by name. */
-const KNOWN_TEES: ReadonlySet<string> = new Set(['snp', 'sample', 'sampledevice']);
+const KNOWN_TEES: ReadonlySet<string> = new Set([
+  'snp',
+  'sample',
+  'sampledevice',
+  'tdx',
+  'sgx',
+  'az-snp-vtpm',
+  'az-tdx-vtpm',
+  'tpm',
+]);
 
 const { values } = parseArgs({ options: { vectors: { type: 'string' }, only: { type: 'string' } } });
 const folder = values.vectors;

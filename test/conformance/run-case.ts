@@ -22,6 +22,7 @@ export async function runAttestationCase(
     at: new Date(one.at),
     revocation: one.settings.revocation,
     maxStaleSeconds: one.settings.max_stale,
+    trustedAks: one.settings.trusted_aks,
     roots: (one.trust_anchors ?? []).map(file),
   });
   try {
@@ -44,6 +45,9 @@ export async function runAttestationCase(
   }
 }
 
+/** The evidence was not looked at. */
+const NOT_A_VERDICT: ReadonlySet<string> = new Set(['TEE_UNKNOWN', 'TEE_NOT_ENABLED']);
+
 function judge(one: AttestationCase, status: number, text: string): CaseResult {
   if (status === 200) {
     const problems = [
@@ -60,6 +64,7 @@ function judge(one: AttestationCase, status: number, text: string): CaseResult {
       problems: [`expected 200, 4xx or 503 with a code, got ${status}: ${text.slice(0, 200)}`],
     };
   }
+  if (NOT_A_VERDICT.has(code)) return { verdict: 'failed', remark: '', problems: [`got ${code}`] };
   const verdict = status === 503 ? 'could-not-check' : 'refused';
   return { verdict, remark: code, problems: unexpected(one.verdict, verdict) };
 }

@@ -14,6 +14,8 @@ export interface Circumstances {
   readonly at: Date;
   readonly revocation: 'required' | 'when-available';
   readonly maxStaleSeconds: number;
+  /** SHA-256 of the public keys of TPMs, hex. */
+  readonly trustedAks: readonly string[];
   /** PEM files of certificates in place of the vendors' roots; empty: the vendors'. */
   readonly roots: readonly string[];
 }
@@ -43,7 +45,7 @@ export async function withServers<Result>(use: (serveAt: ServeAt) => Promise<Res
 }
 
 async function serve(
-  { at, revocation, maxStaleSeconds, roots }: Circumstances,
+  { at, revocation, maxStaleSeconds, trustedAks, roots }: Circumstances,
   url: string,
   dataDir: string,
 ): Promise<CaseServer> {
@@ -58,7 +60,9 @@ async function serve(
       VERIGO_HTTP__PORT: '0',
       VERIGO_COLLATERAL__REVOCATION: revocation,
       VERIGO_COLLATERAL__MAX_STALE_SECONDS: String(maxStaleSeconds),
+      VERIGO_COLLATERAL__INTEL__URL: '',
       VERIGO_VERIFIERS__SNP__KDS_URL: '',
+      VERIGO_VERIFIERS__TPM__TRUSTED_AKS: JSON.stringify(trustedAks),
       VERIGO_VERIFIERS__DANGEROUSLY_ACCEPT_SAMPLE_EVIDENCE: 'true',
       VERIGO_VERIFIERS__DANGEROUSLY_REPLACE_VENDOR_ROOTS: JSON.stringify(roots),
       ...(process.env['VERIGO_OPA'] !== undefined && { VERIGO_OPA: process.env['VERIGO_OPA'] }),
