@@ -65,6 +65,16 @@ export function verifyChain(
   return verified(chain[0]);
 }
 
+/** As verifyChain, but returns every certificate of the chain: what proves the leaf has proven those above it. */
+export function verifyWholeChain<C extends Chain>(
+  chain: C,
+  anchors: readonly [TrustAnchor, ...TrustAnchor[]],
+  options: ChainOptions,
+): { readonly [Index in keyof C]: VerifiedCertificate } {
+  verifyChain(chain, anchors, options);
+  return chain as { readonly [Index in keyof C]: VerifiedCertificate };
+}
+
 /**
  * Throws X509Error CERTIFICATE_NOT_YET_VALID or CERTIFICATE_EXPIRED; both ends belong to the validity
  * (RFC 5280, section 4.1.2.5).
