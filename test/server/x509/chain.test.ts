@@ -8,6 +8,7 @@ import {
   requireValidAt,
   type TrustAnchor,
   verifyChain,
+  verifyWholeChain,
 } from '../../../server/x509/chain.ts';
 import { createPki, FROM, issue, NOW, type TestCertificateOptions, type TestPki, UNTIL } from './test-pki.ts';
 
@@ -135,6 +136,23 @@ describe('verifyChain', () => {
 
   it('refuses an anchor that does not sign itself', () => {
     expect(() => anchorFromSelfSigned(pki.leaf.certificate)).toThrow(
+      expect.objectContaining({ code: 'CHAIN_UNTRUSTED' }),
+    );
+  });
+});
+
+describe('verifyWholeChain', () => {
+  it('returns every certificate of a chain that verifies', async () => {
+    const { chain, root } = await createPki();
+    const whole: Chain = [...chain, root.certificate];
+    const anchor = anchorFromSelfSigned(root.certificate);
+    expect(verifyWholeChain(whole, [anchor], { at: NOW })).toEqual(whole);
+  });
+
+  it('refuses what verifyChain refuses', async () => {
+    const { chain } = await createPki();
+    const stranger = anchorFromSelfSigned((await createPki()).root.certificate);
+    expect(() => verifyWholeChain(chain, [stranger], { at: NOW })).toThrow(
       expect.objectContaining({ code: 'CHAIN_UNTRUSTED' }),
     );
   });
