@@ -128,7 +128,7 @@ export async function createIntelAuthority(
     ...signedBy(issuer?.keys ?? keys),
     extensions: [
       new x509.BasicConstraintsExtension(isCa, isCa ? pathLength : undefined, true),
-      isCa ? SIGNS_CERTIFICATES_AND_LISTS : SIGNS_DATA,
+      role === 'tcb-signing' ? SIGNS_DATA : SIGNS_CERTIFICATES_AND_LISTS,
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       ...extra,
     ],
