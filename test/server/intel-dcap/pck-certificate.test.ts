@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { intelAnchorsFromCertificates } from '../../../server/intel-dcap/anchors.ts';
-import type { PckExtension } from '../../../server/intel-dcap/pck-certificate.ts';
+import { CodedError } from '../../../server/errors/coded-error.ts';
+import { type PckExtension, readPckExtension } from '../../../server/intel-dcap/pck-certificate.ts';
 import { createPckChainProver } from '../../../server/intel-dcap/pck-chain.ts';
-import { parseCertificate } from '../../../server/x509/certificate.ts';
+import { extension, parseCertificate } from '../../../server/x509/certificate.ts';
+import type { VerifiedCertificate } from '../../../server/x509/chain.ts';
 import { type FakeIntel, sharedFakeIntel } from '../../fakes/fake-intel.ts';
 import {
   der,
@@ -33,8 +35,7 @@ beforeAll(async () => {
 
 async function extensionOf(options: FakePckOptions): Promise<PckExtension> {
   const { chain } = await intel.pck(options);
-  const anchors = intelAnchorsFromCertificates([parseCertificate(intel.authority('root').der)]);
-  return createPckChainProver(anchors)(Buffer.from(chain), NOW).extension;
+  return createPckChainProver(intel.anchors)(Buffer.from(chain), NOW).extension;
 }
 
 describe('readPckExtension', () => {
@@ -169,6 +170,27 @@ describe('readPckExtension', () => {
     ['an extension that ends early', { extensions: replaced((value) => value.subarray(0, -1)) }],
   ])('refuses %s', async (_what, options) => {
     await expect(extensionOf(options)).rejects.toMatchObject({ code: 'PCK_EXTENSION_MALFORMED' });
+  });
+
+  it('never throws a foreign error', async () => {
+    const leaf = parseCertificate((await intel.pck()).certificate);
+    const usual = extension(leaf, SGX_OID)!.value;
+    const change = fc.record({ at: fc.nat({ max: usual.byteLength - 1 }), byte: fc.nat({ max: 255 }) });
+    const changed = fc.array(change, { maxLength: 3 }).map((changes) => {
+      const value = Uint8Array.from(usual);
+      for (const { at, byte } of changes) value[at] = byte;
+      return value;
+    });
+    fc.assert(
+      fc.property(fc.oneof(changed, fc.uint8Array({ maxLength: 600 })), (value) => {
+        const extensions = new Map([[SGX_OID, { critical: false, value }]]);
+        try {
+          readPckExtension({ extensions } as unknown as VerifiedCertificate, 'platform');
+        } catch (error) {
+          expect(error).toBeInstanceOf(CodedError);
+        }
+      }),
+    );
   });
 });
 

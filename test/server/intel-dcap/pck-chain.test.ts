@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { CodedError } from '../../../server/errors/coded-error.ts';
 import { rootKeyId } from '../../../server/intel-dcap/anchors.ts';
 import { createPckChainProver, type ProvenPck } from '../../../server/intel-dcap/pck-chain.ts';
 import { createFakeIntel, type FakeIntel, pemOf, sharedFakeIntel } from '../../fakes/fake-intel.ts';
@@ -181,6 +183,27 @@ describe('createPckChainProver', () => {
     const forged = (await (await createFakeIntel()).pck()).chain;
     expect(() => prover(Buffer.from(forged), NOW)).toThrow(
       expect.objectContaining({ code: 'CHAIN_UNTRUSTED' }),
+    );
+  });
+
+  it('never throws a foreign error, nor proves what Intel did not sign', async () => {
+    const { chain, certificate } = await intel.pck();
+    const prover = createPckChainProver(intel.anchors);
+    const pem = Buffer.from(chain);
+    const change = fc.record({ at: fc.nat({ max: pem.byteLength - 1 }), byte: fc.nat({ max: 255 }) });
+    const changed = fc.array(change, { maxLength: 3 }).map((changes) => {
+      const bytes = Uint8Array.from(pem);
+      for (const { at, byte } of changes) bytes[at] = byte;
+      return bytes;
+    });
+    fc.assert(
+      fc.property(fc.oneof(changed, fc.uint8Array({ maxLength: 400 })), (bytes) => {
+        try {
+          expect(Buffer.from(prover(bytes, NOW).leaf.der)).toEqual(Buffer.from(certificate));
+        } catch (error) {
+          expect(error).toBeInstanceOf(CodedError);
+        }
+      }),
     );
   });
 });
