@@ -149,8 +149,17 @@ describe('collateral', () => {
     );
   });
 
-  it('refuses other JSON', async () => {
-    writeFileSync(join(cwd, 'other.json'), '{"a":1}');
+  it('leaves it to the server what other JSON is', async () => {
+    writeFileSync(join(cwd, 'tcb-info.json'), '{"tcbInfo":{}}');
+    await run(['collateral', 'import', 'tcb-info.json']);
+    const sent = JSON.parse(fake.seen.at(-1)?.body.toString() ?? '') as { items: unknown[] };
+    expect(sent.items).toEqual([
+      { body: Buffer.from('{"tcbInfo":{}}').toString('base64'), name: 'tcb-info.json' },
+    ]);
+  });
+
+  it('refuses JSON that is none', async () => {
+    writeFileSync(join(cwd, 'other.json'), '{"a":1');
     expect(await run(['collateral', 'import', 'other.json'])).toMatchObject({ code: 2 });
   });
 });
