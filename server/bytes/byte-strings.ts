@@ -27,6 +27,15 @@ export function isFilledWith(bytes: Uint8Array, value: number): boolean {
   return bytes[0] === value && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0;
 }
 
+/**
+ * Whether a field carries the expected value and nothing else: shorter values are padded with zeros. A value that does
+ * not fit the field cannot have been carried.
+ */
+export function carries(field: Uint8Array, expected: Uint8Array): boolean {
+  const padded = padTo(expected, field.byteLength);
+  return padded !== undefined && bytesEqual(padded, field);
+}
+
 export function sha256(bytes: Uint8Array | string): Uint8Array {
   return createHash('sha256').update(bytes).digest();
 }
