@@ -37,6 +37,15 @@ values_of(reference) := [reference] if {
 	reference != null # not known
 }
 
+# Whether a number is no less than the reference value of that name. An unknown minimum is null, and every number is
+# greater than null; text is greater than every number.
+at_least(claim, name) if {
+	minimum := query_reference_value(name)
+	is_number(minimum)
+	is_number(claim)
+	claim >= minimum
+}
+
 # Sample: no hardware behind it, for trying things out
 
 executables := 3 if matches(input.sample.launch_digest, "launch_digest")
@@ -44,11 +53,7 @@ executables := 3 if matches(input.sample.launch_digest, "launch_digest")
 hardware := 2 if {
 	matches(input.sample.svn, "svn")
 	matches(input.sample.platform_version.major, "major_version")
-
-	# An unknown minimum is null, and every number is greater than null.
-	minimum := query_reference_value("minimum_minor_version")
-	is_number(minimum)
-	input.sample.platform_version.minor >= minimum
+	at_least(input.sample.platform_version.minor, "minimum_minor_version")
 }
 
 configuration := 2 if input.sample.debug == false
@@ -91,7 +96,7 @@ executables := 3 if {
 hardware := 2 if intel_td_is_up_to_date(input.tdx)
 
 configuration := 2 if {
-	input.tdx.td_attributes.debug == false
+	intel_td_is_sealed(input.tdx)
 	matches(input.tdx.quote.body.xfam, "xfam")
 }
 
@@ -100,9 +105,13 @@ tdx_boot_is_recognized if {
 	matches(input.tdx.quote.body.rtmr_2, "rtmr_2")
 }
 
+# The event log numbers MRTD and the registers 0 to 4. Only what is in RTMR1 or RTMR2 has been compared above; anything
+# that runs in the guest may add to RTMR3.
+tdx_boot_events := [event | some event in input.tdx.uefi_event_logs; event.index in {2, 3}]
+
 tdx_kernel_is_recognized if {
 	kernels := values_of(query_reference_value("tdvfkernel"))
-	some event in input.tdx.uefi_event_logs
+	some event in tdx_boot_events
 	event.type_name == "EV_EFI_BOOT_SERVICES_APPLICATION"
 	"File(kernel)" in event.details.device_paths
 	some digest in event.digests
@@ -111,7 +120,7 @@ tdx_kernel_is_recognized if {
 
 tdx_command_line_is_recognized if {
 	command_lines := values_of(query_reference_value("tdvfkernelparams"))
-	some event in input.tdx.uefi_event_logs
+	some event in tdx_boot_events
 	event.type_name == "EV_EVENT_TAG"
 	event.details.string == "LOADED_IMAGE::LoadOptions"
 	some digest in event.digests
@@ -124,8 +133,23 @@ intel_td_is_up_to_date(td) if {
 	td.quote.header.tee_type == "81000000"
 	td.quote.header.vendor_id == "939a7233f79c4ca9940a0db3957f0607"
 	matches(td.quote.body.mr_td, "mr_td")
+	intel_tdx_module_is_accepted(td)
 	td.tcb_status == "UpToDate"
 	td.collateral_expiration_status == "0"
+}
+
+# That the TDX module is Intel's and current is part of the TCB status. A reference value narrows this to builds of it;
+# without one nothing of the above is given up.
+intel_tdx_module_is_accepted(td) if matches(td.quote.body.mr_seam, "mr_seam")
+
+intel_tdx_module_is_accepted(_) if query_reference_value("mr_seam") == null
+
+# The host can neither debug nor profile the TD, nor have a migration TD take it elsewhere. Bits 0 to 7 of the attributes
+# (TUD, "TD under debug") are the first byte; not all of them have names.
+intel_td_is_sealed(td) if {
+	td.td_attributes.debug == false
+	td.td_attributes.migratable == false
+	startswith(td.quote.body.td_attributes, "00")
 }
 
 # Azure, SEV-SNP below a virtual TPM. All claims about the report are text.
@@ -160,7 +184,7 @@ executables := 3 if matches(input["az-tdx-vtpm"].tpm.pcr11, "tdx_pcr11")
 hardware := 2 if intel_td_is_up_to_date(input["az-tdx-vtpm"])
 
 configuration := 2 if {
-	input["az-tdx-vtpm"].td_attributes.debug == false
+	intel_td_is_sealed(input["az-tdx-vtpm"])
 	matches(input["az-tdx-vtpm"].quote.body.xfam, "xfam")
 }
 
@@ -186,22 +210,27 @@ hardware := 2 if is_object(input.se)
 
 configuration := 2 if is_object(input.se)
 
-# Intel SGX
+# Intel SGX. An enclave is known by what it is, or by who signed it as which product from which version on.
 
-executables := 3 if matches(input.sgx.body.mr_enclave, "sgx_mr_enclave")
+executables := 3 if sgx_enclave_is_recognized
 
 hardware := 2 if {
 	input.sgx.header.vendor_id == "939a7233f79c4ca9940a0db3957f0607"
-	matches(input.sgx.body.mr_signer, "sgx_mr_signer")
 	input.sgx.tcb_status == "UpToDate"
 	input.sgx.collateral_expiration_status == "0"
 }
 
 configuration := 2 if {
-	# DEBUG is bit 1 of the flags (Intel SDM volume 3D, ATTRIBUTES), whose first byte is hex digits 0 and 1.
-	flags := input.sgx.body["attributes.flags"]
-	substring(flags, 1, 1) in {"0", "1", "4", "5", "8", "9", "c", "d"}
-	matches(flags, "sgx_attribute_flags")
+	input.sgx.attributes.debug == false
+	matches(input.sgx.body["attributes.flags"], "sgx_attribute_flags")
+}
+
+sgx_enclave_is_recognized if matches(input.sgx.body.mr_enclave, "sgx_mr_enclave")
+
+sgx_enclave_is_recognized if {
+	matches(input.sgx.body.mr_signer, "sgx_mr_signer")
+	matches(input.sgx.isv_prod_id, "sgx_isv_prod_id")
+	at_least(input.sgx.isv_svn, "sgx_minimum_isv_svn")
 }
 
 # Arm CCA. Nothing in the claims speaks of debugging, so the configuration stays unknown.

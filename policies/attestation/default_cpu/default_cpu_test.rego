@@ -42,7 +42,10 @@ known := {
 	"trusted_aks": ["ak"],
 	"sgx_mr_enclave": ["enclave"],
 	"sgx_mr_signer": ["signer"],
+	"sgx_isv_prod_id": [7],
+	"sgx_minimum_isv_svn": 3,
 	"sgx_attribute_flags": ["0500000000000000", "0700000000000000"],
+	"mr_seam": ["seam"],
 	"cca_realm_initial_measurement": ["rim"],
 	"cca_platform_implementation_id": ["impl"],
 	"csv_measure": ["cm"],
@@ -92,21 +95,30 @@ snp := {"snp": {
 td := {
 	"quote": {
 		"header": {"tee_type": "81000000", "vendor_id": "939a7233f79c4ca9940a0db3957f0607"},
-		"body": {"mr_td": "td", "rtmr_1": "r1", "rtmr_2": "r2", "xfam": "e702060000000000"},
+		"body": {
+			"mr_seam": "seam",
+			"mr_td": "td",
+			"rtmr_1": "r1",
+			"rtmr_2": "r2",
+			"td_attributes": "0000001000000000",
+			"xfam": "e702060000000000",
+		},
 	},
-	"td_attributes": {"debug": false},
+	"td_attributes": {"debug": false, "migratable": false},
 	"tcb_status": "UpToDate",
 	"collateral_expiration_status": "0",
 }
 
 tdx := {"tdx": object.union(td, {"uefi_event_logs": [
-	{"type_name": "EV_SEPARATOR", "details": {}, "digests": []},
+	{"index": 2, "type_name": "EV_SEPARATOR", "details": {}, "digests": []},
 	{
+		"index": 2,
 		"type_name": "EV_EFI_BOOT_SERVICES_APPLICATION",
 		"details": {"device_paths": ["File(kernel)"]},
 		"digests": [{"alg": "SHA-384", "digest": "kernel digest"}],
 	},
 	{
+		"index": 3,
 		"type_name": "EV_EVENT_TAG",
 		"details": {"string": "LOADED_IMAGE::LoadOptions"},
 		"digests": [{"alg": "SHA-384", "digest": "command line digest"}],
@@ -134,10 +146,18 @@ az_tdx := {"az-tdx-vtpm": object.union(td, {"tpm": {"pcr11": "t11"}})}
 
 sgx := {"sgx": {
 	"header": {"vendor_id": "939a7233f79c4ca9940a0db3957f0607"},
-	"body": {"mr_enclave": "enclave", "mr_signer": "signer", "attributes.flags": "0500000000000000"},
+	"body": {"mr_enclave": "enclave", "mr_signer": "other", "attributes.flags": "0500000000000000"},
+	"attributes": {"debug": false},
 	"tcb_status": "UpToDate",
 	"collateral_expiration_status": "0",
 }}
+
+# Another build of the same product: known by its signer, not by its measurement.
+signed := {"sgx": object.union(sgx.sgx, {
+	"body": {"mr_enclave": "new", "mr_signer": "signer", "attributes.flags": "0500000000000000"},
+	"isv_prod_id": 7,
+	"isv_svn": 3,
+})}
 
 cca := {"cca": {
 	"realm": {"cca-realm-initial-measurement": "rim"},
@@ -159,6 +179,7 @@ test_everything_known if {
 	verdict({"tpm": {"pcr11": "q11", "ak_public": "ak"}}) == [3, 2, 0]
 	verdict({"se": {"tag": "00"}}) == [3, 2, 2]
 	verdict(sgx) == [3, 2, 2]
+	verdict(signed) == [3, 2, 2]
 	verdict(cca) == [3, 2, 36]
 	verdict(csv) == [3, 2, 2]
 }
@@ -167,7 +188,9 @@ test_nothing_known if {
 	verdict_without_reference_values(sample) == [33, 97, 2]
 	verdict_without_reference_values(snp) == [33, 97, 3]
 	verdict_without_reference_values({"tpm": {"pcr11": "q11", "ak_public": "ak"}}) == [33, 97, 0]
-	every claims in [tdx, az_snp, az_tdx, sgx, cca, csv] {
+	verdict_without_reference_values(sgx) == [33, 2, 36]
+	verdict_without_reference_values(signed) == [33, 2, 36]
+	every claims in [tdx, az_snp, az_tdx, cca, csv] {
 		verdict_without_reference_values(claims) == distrusted
 	}
 }
@@ -217,7 +240,11 @@ changed := [
 	[tdx, {"tdx": {"quote": {"body": {"mr_td": "x"}}}}, [3, 97, 2]],
 	[tdx, {"tdx": {"tcb_status": "OutOfDate"}}, [3, 97, 2]],
 	[tdx, {"tdx": {"collateral_expiration_status": "1"}}, [3, 97, 2]],
+	[tdx, {"tdx": {"quote": {"body": {"mr_seam": "x"}}}}, [3, 97, 2]],
 	[tdx, {"tdx": {"td_attributes": {"debug": true}}}, [3, 2, 36]],
+	[tdx, {"tdx": {"td_attributes": {"migratable": true}}}, [3, 2, 36]],
+	[tdx, {"tdx": {"quote": {"body": {"td_attributes": "0800001000000000"}}}}, [3, 2, 36]],
+	[tdx, {"tdx": {"quote": {"body": {"td_attributes": "1000001000000000"}}}}, [3, 2, 36]],
 	[tdx, {"tdx": {"quote": {"body": {"xfam": "00"}}}}, [3, 2, 36]],
 	[az_snp, {"az-snp-vtpm": {"measurement": "x"}}, [33, 2, 2]],
 	[az_snp, {"az-snp-vtpm": {"tpm": {"pcr11": "x"}}}, [33, 2, 2]],
@@ -228,12 +255,25 @@ changed := [
 	[az_tdx, {"az-tdx-vtpm": {"tpm": {"pcr11": "x"}}}, [33, 2, 2]],
 	[az_tdx, {"az-tdx-vtpm": {"tcb_status": "OutOfDate"}}, [3, 97, 2]],
 	[az_tdx, {"az-tdx-vtpm": {"collateral_expiration_status": "1"}}, [3, 97, 2]],
+	[az_tdx, {"az-tdx-vtpm": {"quote": {"body": {"mr_td": "x"}}}}, [3, 97, 2]],
+	[az_tdx, {"az-tdx-vtpm": {"quote": {"body": {"mr_seam": "x"}}}}, [3, 97, 2]],
 	[az_tdx, {"az-tdx-vtpm": {"td_attributes": {"debug": true}}}, [3, 2, 36]],
+	[az_tdx, {"az-tdx-vtpm": {"td_attributes": {"migratable": true}}}, [3, 2, 36]],
+	[az_tdx, {"az-tdx-vtpm": {"quote": {"body": {"td_attributes": "0200000000000000"}}}}, [3, 2, 36]],
+	[az_tdx, {"az-tdx-vtpm": {"quote": {"body": {"xfam": "00"}}}}, [3, 2, 36]],
 	[sgx, {"sgx": {"body": {"mr_enclave": "x"}}}, [33, 2, 2]],
-	[sgx, {"sgx": {"body": {"mr_signer": "x"}}}, [3, 97, 2]],
+	[sgx, {"sgx": {"header": {"vendor_id": "00"}}}, [3, 97, 2]],
 	[sgx, {"sgx": {"tcb_status": "SWHardeningNeeded"}}, [3, 97, 2]],
 	[sgx, {"sgx": {"collateral_expiration_status": "1"}}, [3, 97, 2]],
-	[sgx, {"sgx": {"body": {"attributes.flags": "0700000000000000"}}}, [3, 2, 36]],
+	[sgx, {"sgx": {"attributes": {"debug": true}}}, [3, 2, 36]],
+	[sgx, {"sgx": {"body": {"attributes.flags": "1500000000000000"}}}, [3, 2, 36]],
+	[signed, {"sgx": {"body": {"mr_signer": "x"}}}, [33, 2, 2]],
+	[signed, {"sgx": {"isv_prod_id": 8}}, [33, 2, 2]],
+	[signed, {"sgx": {"isv_prod_id": "7"}}, [33, 2, 2]],
+	[signed, {"sgx": {"isv_svn": 2}}, [33, 2, 2]],
+	[signed, {"sgx": {"isv_svn": "3"}}, [33, 2, 2]],
+	[signed, {"sgx": {"attributes": {"debug": true}}}, [3, 2, 36]],
+	[signed, {"sgx": {"tcb_status": "OutOfDate"}}, [3, 97, 2]],
 	[cca, {"cca": {"realm": {"cca-realm-initial-measurement": "x"}}}, [33, 2, 36]],
 	[cca, {"cca": {"platform": {"cca-platform-implementation-id": "x"}}}, [3, 97, 36]],
 	[csv, {"csv": {"measure": "x"}}, [33, 2, 2]],
@@ -259,6 +299,8 @@ test_events if {
 	verdict_of_events([]) == 4
 	verdict_of_events(null) == 4
 	every other in [
+		{"index": 4},
+		{"index": 1},
 		{"type_name": "EV_EVENT_TAG"},
 		{"details": {"device_paths": ["File(other)"]}},
 		{"digests": [{"alg": "SHA-384", "digest": "other"}]},
@@ -267,6 +309,7 @@ test_events if {
 		verdict_of_events([object.union(kernel_event, other), command_line_event]) == 4
 	}
 	every other in [
+		{"index": 4},
 		{"type_name": "EV_SEPARATOR"},
 		{"details": {"string": "other"}},
 		{"digests": [{"alg": "SHA-384", "digest": "kernel digest"}]},
@@ -290,12 +333,51 @@ test_one_claim_absent if {
 	}
 }
 
+# What only narrows is missed by nobody.
+narrowing := {"mr_seam"}
+
 test_one_reference_value_absent if {
-	every name, _ in known {
+	every name, _ in object.remove(known, narrowing) {
 		rest := object.remove(known, [name])
-		some claims in [sample, snp, tdx, az_snp, az_tdx, sgx, cca, csv, {"tpm": {"pcr11": "q11", "ak_public": "ak"}}]
+		some claims in [sample, snp, tdx, az_snp, az_tdx, sgx, signed, cca, csv, {"tpm": {"pcr11": "q11", "ak_public": "ak"}}]
 		verdict_with(claims, rest) != verdict(claims)
 	}
+}
+
+test_no_absent_reference_value_is_an_advantage if {
+	every name, _ in known {
+		rest := object.remove(known, [name])
+		every claims in [sample, snp, tdx, az_snp, az_tdx, sgx, signed, cca, csv] {
+			every i in [0, 1, 2] {
+				verdict_with(claims, rest)[i] >= verdict(claims)[i]
+			}
+		}
+	}
+}
+
+# Without a reference value for it the TDX module is judged by its TCB status, and everything else still counts.
+test_tdx_module if {
+	rest := object.remove(known, ["mr_seam"])
+	other := object.union(tdx, {"tdx": {"quote": {"body": {"mr_seam": "x"}}}})
+	verdict(other) == [3, 97, 2]
+	verdict_with(other, rest) == [3, 2, 2]
+	verdict_with(other, object.union(known, {"mr_seam": []})) == [3, 97, 2]
+	verdict_with(other, object.union(known, {"mr_seam": "x"})) == [3, 2, 2]
+	every change in [
+		{"tcb_status": "OutOfDate"},
+		{"collateral_expiration_status": "1"},
+		{"quote": {"body": {"mr_td": "x"}}},
+		{"quote": {"header": {"vendor_id": "00"}}},
+	] {
+		verdict_with(object.union(other, {"tdx": change}), rest) == [3, 97, 2]
+	}
+}
+
+test_sgx_minimum_is_a_number if {
+	verdict_with(signed, object.union(known, {"sgx_minimum_isv_svn": "3"})) == [33, 2, 2]
+	verdict_with(signed, object.union(known, {"sgx_minimum_isv_svn": [3]})) == [33, 2, 2]
+	verdict_with(signed, object.union(known, {"sgx_minimum_isv_svn": null})) == [33, 2, 2]
+	verdict_with(signed, object.union(known, {"sgx_minimum_isv_svn": 0})) == [3, 2, 2]
 }
 
 verdict_with(claims, values) := [v.executables, v.hardware, v.configuration] if {
