@@ -10,6 +10,13 @@ export function toHex(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('hex');
 }
 
+/** Lower-case hex of an unsigned integer, as a little-endian field of so many bytes holds it. */
+export function toLittleEndianHex(value: number, bytes: number): string {
+  return toHex(
+    Uint8Array.from({ length: bytes }, (_byte, index) => Math.floor(value / 2 ** (8 * index)) & 0xff),
+  );
+}
+
 /** Base64 with the standard alphabet and padding (RFC 4648, section 4). */
 export function toBase64(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('base64');
@@ -65,11 +72,16 @@ export function fromUtf16(bytes: Uint8Array): string {
   throw new MalformedError('ENCODING_MALFORMED', `expected pairs of bytes, got ${bytes.byteLength} bytes`);
 }
 
+/** How many characters padded base64 of so many bytes has. */
+export function base64Length(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4;
+}
+
 /** Only the last characters can carry stray bits, so only they are encoded again. */
 function isCanonical(text: string, bytes: Buffer, encoding: 'base64' | 'base64url'): boolean {
   const tail = bytes.subarray(bytes.byteLength - (bytes.byteLength % 3 || 3)).toString(encoding);
   const expectedLength =
-    encoding === 'base64' ? Math.ceil(bytes.byteLength / 3) * 4 : Math.ceil((bytes.byteLength * 4) / 3);
+    encoding === 'base64' ? base64Length(bytes.byteLength) : Math.ceil((bytes.byteLength * 4) / 3);
   return text.length === expectedLength && text.endsWith(tail);
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  base64Length,
   fromBase64,
   fromBase64Url,
   fromHex,
@@ -9,6 +10,7 @@ import {
   toBase64,
   toBase64Url,
   toHex,
+  toLittleEndianHex,
   toUtf8,
 } from '../../../server/bytes/encoding.ts';
 
@@ -25,6 +27,21 @@ describe('encodings', () => {
       }),
     );
     expect(fromUtf8(toUtf8('grün'))).toBe('grün');
+  });
+
+  it('know the length of base64', () => {
+    fc.assert(
+      fc.property(bytes, (value) => {
+        expect(base64Length(value.byteLength)).toBe(toBase64(value).length);
+      }),
+    );
+  });
+
+  it('write integers as little-endian fields hold them', () => {
+    expect(toLittleEndianHex(0x1234, 2)).toBe('3412');
+    expect(toLittleEndianHex(3, 4)).toBe('03000000');
+    expect(toLittleEndianHex(0xfedcba98, 4)).toBe('98badcfe');
+    expect(toLittleEndianHex(Number.MAX_SAFE_INTEGER, 8)).toBe('ffffffffffff1f00');
   });
 
   it.each([
