@@ -1,3 +1,4 @@
+import { ByteReader } from '../../bytes/byte-reader.ts';
 import { type BitNames, readNamedBits } from '../../bytes/named-bits.ts';
 
 /** Intel SDM volume 3D, ATTRIBUTES: the bits of its flags by the names of their claims. */
@@ -12,18 +13,21 @@ const ATTRIBUTE_BITS: BitNames = {
   aex_notify: 10n,
 };
 
-/** Intel SDM volume 3D, MISCSELECT: what the processor reports to the enclave when it leaves it. */
+/** Intel SDM volume 3D, MISCSELECT: the bits by the names of their claims. */
 const MISC_SELECT_BITS: BitNames = {
   exinfo: 0n,
   cpinfo: 1n,
 };
 
-/** How an enclave was made and what it may do. Bits that have no name are shown, not refused: policies judge. */
-export function readEnclaveAttributes(flags: bigint): Readonly<Record<string, boolean>> {
-  return readNamedBits(flags, ATTRIBUTE_BITS);
+/**
+ * How an enclave was made and what it may do, from the 16 bytes of ATTRIBUTES, of which the first 8 are flags. Bits that have
+ * no name are shown, not refused: policies judge. Throws MalformedError TRUNCATED.
+ */
+export function readEnclaveAttributes(attributes: Uint8Array): Readonly<Record<string, boolean>> {
+  return readNamedBits(new ByteReader(attributes).u64le(), ATTRIBUTE_BITS);
 }
 
-/** Which extended state of exits the processor saves for the enclave. */
-export function readMiscSelect(bits: number): Readonly<Record<string, boolean>> {
-  return readNamedBits(BigInt(bits), MISC_SELECT_BITS);
+/** What the processor saves for the enclave when it leaves it, from 4 bytes. Throws MalformedError TRUNCATED. */
+export function readMiscSelect(miscSelect: Uint8Array): Readonly<Record<string, boolean>> {
+  return readNamedBits(BigInt(new ByteReader(miscSelect).u32le()), MISC_SELECT_BITS);
 }

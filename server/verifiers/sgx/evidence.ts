@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { fromBase64 } from '../../bytes/encoding.ts';
+import { base64Length, fromBase64 } from '../../bytes/encoding.ts';
+import { MAX_QUOTE_BYTES } from '../../intel-dcap/quote.ts';
 import { SgxEvidenceError } from './sgx-evidence-error.ts';
 
-/** Base64 of 32 KiB. Quotes take about 5 KiB, most of it certificates. */
-const MAX_QUOTE_CHARACTERS = 43_692;
-
 /** What the attester of Confidential Containers sends. Further members are ignored, as its other readers do. */
-const evidenceSchema = z.object({ quote: z.string().min(1).max(MAX_QUOTE_CHARACTERS) });
+const evidenceSchema = z.object({ quote: z.string().min(1).max(base64Length(MAX_QUOTE_BYTES)) });
 
 /**
  * The quote of the evidence JSON `{quote}`, which is base64. Nothing of it is believed.

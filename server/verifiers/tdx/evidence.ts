@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { fromBase64 } from '../../bytes/encoding.ts';
+import { base64Length, fromBase64 } from '../../bytes/encoding.ts';
+import { MAX_QUOTE_BYTES } from '../../intel-dcap/quote.ts';
 import { TdxEvidenceError } from './tdx-evidence-error.ts';
 
-/** Quotes take about 5 KiB, most of it certificates. */
-const MAX_QUOTE_BYTES = 32 * 1024;
 /** Firmware hands over the whole area that it reserved for its log (ACPI table CCEL), up to 1 MiB in practice. */
 const MAX_EVENT_LOG_BYTES = 2 * 1024 * 1024;
 
@@ -32,8 +31,4 @@ export function readTdxEvidence(evidence: unknown): TdxEvidence {
   const { quote, cc_eventlog: eventLog } = parsed.data;
   const hasEventLog = eventLog !== undefined && eventLog !== null && eventLog !== '';
   return { quote: fromBase64(quote), eventLog: hasEventLog ? fromBase64(eventLog) : undefined };
-}
-
-function base64Length(bytes: number): number {
-  return Math.ceil(bytes / 3) * 4;
 }

@@ -1,3 +1,4 @@
+import { ByteReader } from '../../bytes/byte-reader.ts';
 import { type BitNames, readNamedBits } from '../../bytes/named-bits.ts';
 
 /**
@@ -43,12 +44,15 @@ const XFAM_BITS: BitNames = {
   apx: 19n,
 };
 
-/** How a trust domain was set up by its host. Bits that have no name are shown, not refused: policies judge. */
-export function readTdAttributes(bits: bigint): Readonly<Record<string, boolean>> {
-  return readNamedBits(bits, ATTRIBUTE_BITS);
+/**
+ * How a trust domain was set up by its host, from the 8 bytes of the field. Bits that have no name are shown, not refused:
+ * policies judge. Throws MalformedError TRUNCATED.
+ */
+export function readTdAttributes(field: Uint8Array): Readonly<Record<string, boolean>> {
+  return readNamedBits(new ByteReader(field).u64le(), ATTRIBUTE_BITS);
 }
 
-/** Which extended features of the processor the trust domain may use. */
-export function readXfam(bits: bigint): Readonly<Record<string, boolean>> {
-  return readNamedBits(bits, XFAM_BITS);
+/** Which extended features of the processor a trust domain may use, from 8 bytes. Throws MalformedError TRUNCATED. */
+export function readXfam(field: Uint8Array): Readonly<Record<string, boolean>> {
+  return readNamedBits(new ByteReader(field).u64le(), XFAM_BITS);
 }

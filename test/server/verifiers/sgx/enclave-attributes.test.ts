@@ -8,6 +8,11 @@ function set(bits: Readonly<Record<string, boolean>>): readonly string[] {
   return Object.keys(bits).filter((name) => bits[name] === true);
 }
 
+/** A little-endian field of so many bytes. */
+function field(bits: bigint, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_byte, index) => Number((bits >> BigInt(8 * index)) & 0xffn));
+}
+
 describe('readEnclaveAttributes', () => {
   it.each([
     [0n, 'init'],
@@ -21,7 +26,11 @@ describe('readEnclaveAttributes', () => {
     [3n, 'unknown_bits'],
     [63n, 'unknown_bits'],
   ])('knows bit %s as %s and nothing else', (bit, name) => {
-    expect(set(readEnclaveAttributes(1n << bit))).toEqual([name]);
+    expect(set(readEnclaveAttributes(field(1n << bit, 16)))).toEqual([name]);
+  });
+
+  it('does not look at XFRM', () => {
+    expect(set(readEnclaveAttributes(field((1n << 128n) - (1n << 64n), 16)))).toEqual([]);
   });
 });
 
@@ -32,6 +41,6 @@ describe('readMiscSelect', () => {
     [2, ['cpinfo']],
     [0x8000_0003, ['exinfo', 'cpinfo', 'unknown_bits']],
   ])('reads %i', (bits, names) => {
-    expect(set(readMiscSelect(bits))).toEqual(names);
+    expect(set(readMiscSelect(field(BigInt(bits), 4)))).toEqual(names);
   });
 });

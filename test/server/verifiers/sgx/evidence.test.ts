@@ -9,7 +9,7 @@ describe('readSgxEvidence', () => {
   });
 
   it('reads the largest quote', () => {
-    expect(readSgxEvidence({ quote: base64Of(32 * 1024) })).toHaveLength(32 * 1024);
+    expect(readSgxEvidence({ quote: base64Of(64 * 1024) })).toHaveLength(64 * 1024);
   });
 
   it.each<[string, string, unknown]>([
@@ -17,7 +17,7 @@ describe('readSgxEvidence', () => {
     ['an empty quote', 'EVIDENCE_MALFORMED', { quote: '' }],
     ['a quote that is null', 'EVIDENCE_MALFORMED', { quote: null }],
     ['a quote of numbers', 'EVIDENCE_MALFORMED', { quote: [1, 2, 3] }],
-    ['a quote that is too long', 'EVIDENCE_MALFORMED', { quote: base64Of(33 * 1024) }],
+    ['a quote that is too long', 'EVIDENCE_MALFORMED', { quote: base64Of(65 * 1024) }],
     ['a quote in base64url', 'ENCODING_MALFORMED', { quote: '-_-_' }],
     ['a quote without padding', 'ENCODING_MALFORMED', { quote: 'AQ' }],
     ['null', 'EVIDENCE_MALFORMED', null],

@@ -19,8 +19,8 @@ describe('readTdxEvidence', () => {
   });
 
   it('reads the largest quote and log', () => {
-    const read = readTdxEvidence({ quote: base64Of(32 * 1024), cc_eventlog: base64Of(2 * 1024 * 1024) });
-    expect(read.quote).toHaveLength(32 * 1024);
+    const read = readTdxEvidence({ quote: base64Of(64 * 1024), cc_eventlog: base64Of(2 * 1024 * 1024) });
+    expect(read.quote).toHaveLength(64 * 1024);
     expect(read.eventLog).toHaveLength(2 * 1024 * 1024);
   });
 
@@ -30,7 +30,7 @@ describe('readTdxEvidence', () => {
     ['a quote that is null', 'EVIDENCE_MALFORMED', { quote: null }],
     ['a quote of numbers', 'EVIDENCE_MALFORMED', { quote: [1, 2, 3] }],
     ['a log that is an object', 'EVIDENCE_MALFORMED', { quote, cc_eventlog: {} }],
-    ['a quote that is too long', 'EVIDENCE_MALFORMED', { quote: base64Of(33 * 1024) }],
+    ['a quote that is too long', 'EVIDENCE_MALFORMED', { quote: base64Of(65 * 1024) }],
     ['a log that is too long', 'EVIDENCE_MALFORMED', { quote, cc_eventlog: base64Of(3 * 1024 * 1024) }],
     ['a quote in base64url', 'ENCODING_MALFORMED', { quote: '-_-_' }],
     ['a quote without padding', 'ENCODING_MALFORMED', { quote: 'AQ' }],

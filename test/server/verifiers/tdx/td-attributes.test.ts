@@ -5,6 +5,12 @@ function set(bits: Readonly<Record<string, boolean>>): readonly string[] {
   return Object.keys(bits).filter((name) => bits[name] === true);
 }
 
+function field(bits: bigint): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(bits);
+  return bytes;
+}
+
 describe('readTdAttributes', () => {
   it.each([
     [0n, 'debug'],
@@ -22,12 +28,14 @@ describe('readTdAttributes', () => {
     [1n, 'unknown_bits'],
     [32n, 'unknown_bits'],
   ])('knows bit %s as %s and nothing else', (bit, name) => {
-    expect(set(readTdAttributes(1n << bit))).toEqual([name]);
+    expect(set(readTdAttributes(field(1n << bit)))).toEqual([name]);
   });
 
   it('names every bit, set or not', () => {
-    expect(Object.keys(readTdAttributes(0n))).toEqual(Object.keys(readTdAttributes((1n << 64n) - 1n)));
-    expect(set(readTdAttributes(0n))).toEqual([]);
+    expect(Object.keys(readTdAttributes(field(0n)))).toEqual(
+      Object.keys(readTdAttributes(field((1n << 64n) - 1n))),
+    );
+    expect(set(readTdAttributes(field(0n)))).toEqual([]);
   });
 });
 
@@ -57,8 +65,8 @@ describe('readXfam', () => {
 
   it('knows the state components in the order of their bits', () => {
     NAMES.forEach((name, bit) => {
-      expect(set(readXfam(1n << BigInt(bit)))).toEqual([name]);
+      expect(set(readXfam(field(1n << BigInt(bit))))).toEqual([name]);
     });
-    expect(set(readXfam(1n << 20n))).toEqual(['unknown_bits']);
+    expect(set(readXfam(field(1n << 20n)))).toEqual(['unknown_bits']);
   });
 });
