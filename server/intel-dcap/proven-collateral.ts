@@ -1,0 +1,106 @@
+import { LRUCache } from 'lru-cache';
+import { sha256 } from '../bytes/byte-strings.ts';
+import { toHex } from '../bytes/encoding.ts';
+import { CodedError } from '../errors/coded-error.ts';
+import type { Certificate } from '../x509/certificate.ts';
+import { nameOf, type TrustAnchor } from '../x509/chain.ts';
+import { parseRevocationList, type VerifiedRevocationList, verifyRevocationList } from '../x509/crl.ts';
+import type { SignedDocument } from './dcap-collateral.ts';
+import { type SignedMember, verifyDocument } from './document-signature.ts';
+import { type QeIdentity, readQeIdentity } from './qe-identity.ts';
+import { TcbError } from './tcb-error.ts';
+import { readTcbInfo, type TcbInfo } from './tcb-info.ts';
+
+/** What a document of Intel's says, with the certificates that vouch for it, leaf first. */
+export interface Proven<T> {
+  readonly value: T;
+  readonly signers: readonly Certificate[];
+}
+
+/**
+ * Proves what does not depend on the very platform: who signed. Whether it is valid now, and whom it speaks for, is not asked.
+ * Throws TcbError COLLATERAL_MALFORMED, COLLATERAL_FORGED, TCB_INFO_VERSION_UNSUPPORTED, QE_IDENTITY_VERSION_UNSUPPORTED.
+ */
+export interface CollateralProver {
+  tcbInfo(document: SignedDocument, anchor: TrustAnchor): Proven<TcbInfo>;
+  qeIdentity(document: SignedDocument, anchor: TrustAnchor): Proven<QeIdentity>;
+  /** Also throws TcbError REVOCATION_LIST_MISMATCH when the list is of another authority. */
+  revocationList(der: Uint8Array, issuer: Certificate): VerifiedRevocationList;
+}
+
+/** Some 30 KiB each; there are some fifty kinds of platform. */
+const MAX_DOCUMENTS = 256;
+/** Up to 4 MiB each; there are three authorities. */
+const MAX_LISTS = 16;
+
+/**
+ * Keeps what it has proven by the hash of the bytes that came (never by name) and of the key that they were proven with. Only
+ * success is kept.
+ */
+export function createCollateralProver(): CollateralProver {
+  const tcbInfos = new LRUCache<string, Proven<TcbInfo>>({ max: MAX_DOCUMENTS });
+  const identities = new LRUCache<string, Proven<QeIdentity>>({ max: MAX_DOCUMENTS });
+  const lists = new LRUCache<string, VerifiedRevocationList>({ max: MAX_LISTS });
+  return {
+    tcbInfo: (document, anchor) =>
+      remembered(tcbInfos, documentKey(document, anchor), () =>
+        prove(document, 'tcbInfo', anchor, readTcbInfo),
+      ),
+    qeIdentity: (document, anchor) =>
+      remembered(identities, documentKey(document, anchor), () =>
+        prove(document, 'enclaveIdentity', anchor, readQeIdentity),
+      ),
+    revocationList: (der, issuer) =>
+      remembered(lists, `${toHex(sha256(der))}/${issuer.fingerprint}`, () => proveList(der, issuer)),
+  };
+}
+
+function remembered<T extends object>(cache: LRUCache<string, T>, key: string, proveIt: () => T): T {
+  const known = cache.get(key);
+  if (known !== undefined) return known;
+  const proven = proveIt();
+  cache.set(key, proven);
+  return proven;
+}
+
+function documentKey({ body, issuerChain }: SignedDocument, anchor: TrustAnchor): string {
+  const key = anchor.publicKey.export({ type: 'spki', format: 'der' });
+  return [key, body, ...issuerChain].map((part) => toHex(sha256(part))).join('/');
+}
+
+function prove<T>(
+  document: SignedDocument,
+  member: SignedMember,
+  anchor: TrustAnchor,
+  read: (json: unknown) => T,
+): Proven<T> {
+  const { value, signers } = verifyDocument(document, member, anchor);
+  return { value: read(value), signers };
+}
+
+function proveList(der: Uint8Array, issuer: Certificate): VerifiedRevocationList {
+  const list = parseList(der);
+  if (list.issuerCommonName === undefined || list.issuerCommonName !== issuer.commonName) {
+    throw new TcbError(
+      'REVOCATION_LIST_MISMATCH',
+      `expected a revocation list of '${nameOf(issuer)}', got one of '${list.issuerCommonName ?? 'nobody'}'`,
+    );
+  }
+  try {
+    return verifyRevocationList(list, issuer);
+  } catch (cause) {
+    if (!(cause instanceof CodedError)) throw cause;
+    throw new TcbError('COLLATERAL_FORGED', `expected a revocation list that '${nameOf(issuer)}' signed`, {
+      cause,
+    });
+  }
+}
+
+function parseList(der: Uint8Array): ReturnType<typeof parseRevocationList> {
+  try {
+    return parseRevocationList(der);
+  } catch (cause) {
+    if (!(cause instanceof CodedError)) throw cause;
+    throw new TcbError('COLLATERAL_MALFORMED', 'expected a revocation list in DER', { cause });
+  }
+}
