@@ -10,7 +10,7 @@ import {
   revocationStatusOf,
 } from './collateral-dates.ts';
 import type { DcapCollateral, PlatformQuery } from './dcap-collateral.ts';
-import { type CollateralProver, createCollateralProver } from './proven-collateral.ts';
+import { type CollateralProver, createCollateralProver, type ProvenRoot } from './proven-collateral.ts';
 import type { QeIdentity } from './qe-identity.ts';
 import { TcbError } from './tcb-error.ts';
 import type { TcbInfo } from './tcb-info.ts';
@@ -18,12 +18,9 @@ import type { TcbInfo } from './tcb-info.ts';
 declare const proof: unique symbol;
 
 /** The PCK certificate that a quote came with, proven up to an anchor. */
-export interface PlatformPck {
+export interface PlatformPck extends ProvenRoot {
   readonly leaf: VerifiedCertificate;
   readonly intermediate: VerifiedCertificate;
-  readonly root: VerifiedCertificate;
-  /** The anchor whose key the root carries: whoever signs for Intel about this platform has to lead to it too. */
-  readonly anchor: TrustAnchor;
   readonly extension: {
     /** Twelve upper-case hex digits. */
     readonly fmspc: string;
@@ -69,8 +66,8 @@ export function createCollateralVerifier(options: FreshnessOptions): CollateralV
   const prover = createCollateralProver();
   return (raw, subject, at) => {
     const { pck, tee } = subject;
-    const tcbInfo = prover.tcbInfo(raw.tcbInfo, pck.anchor);
-    const qeIdentity = prover.qeIdentity(raw.qeIdentity, pck.anchor);
+    const tcbInfo = prover.tcbInfo(raw.tcbInfo, pck);
+    const qeIdentity = prover.qeIdentity(raw.qeIdentity, pck);
     const lists = proveLists(prover, raw, pck);
     requireSubject(tcbInfo.value, subject);
     requireQeOf(tee, qeIdentity.value);

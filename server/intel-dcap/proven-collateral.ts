@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import { sha256 } from '../bytes/byte-strings.ts';
-import { toHex } from '../bytes/encoding.ts';
+import { concatBytes, sha256 } from '../bytes/byte-strings.ts';
+import { toHex, toUtf8 } from '../bytes/encoding.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { nameOf, type TrustAnchor } from '../x509/chain.ts';
+import { nameOf, type TrustAnchor, type VerifiedCertificate } from '../x509/chain.ts';
 import { parseRevocationList, type VerifiedRevocationList, verifyRevocationList } from '../x509/crl.ts';
 import type { SignedDocument } from './dcap-collateral.ts';
 import { type SignedMember, verifyDocument } from './document-signature.ts';
@@ -17,13 +17,20 @@ export interface Proven<T> {
   readonly signers: readonly Certificate[];
 }
 
+/** The root that a PCK certificate leads to: whoever signs for Intel has to lead to the same. */
+export interface ProvenRoot {
+  readonly root: VerifiedCertificate;
+  /** The anchor whose key the root carries. */
+  readonly anchor: TrustAnchor;
+}
+
 /**
  * Proves what does not depend on the very platform: who signed. Whether it is valid now, and whom it speaks for, is not asked.
  * Throws TcbError COLLATERAL_MALFORMED, COLLATERAL_FORGED, TCB_INFO_VERSION_UNSUPPORTED, QE_IDENTITY_VERSION_UNSUPPORTED.
  */
 export interface CollateralProver {
-  tcbInfo(document: SignedDocument, anchor: TrustAnchor): Proven<TcbInfo>;
-  qeIdentity(document: SignedDocument, anchor: TrustAnchor): Proven<QeIdentity>;
+  tcbInfo(document: SignedDocument, root: ProvenRoot): Proven<TcbInfo>;
+  qeIdentity(document: SignedDocument, root: ProvenRoot): Proven<QeIdentity>;
   /** Also throws TcbError REVOCATION_LIST_MISMATCH when the list is of another authority. */
   revocationList(der: Uint8Array, issuer: Certificate): VerifiedRevocationList;
 }
@@ -42,12 +49,12 @@ export function createCollateralProver(): CollateralProver {
   const identities = new LRUCache<string, Proven<QeIdentity>>({ max: MAX_DOCUMENTS });
   const lists = new LRUCache<string, VerifiedRevocationList>({ max: MAX_LISTS });
   return {
-    tcbInfo: (document, anchor) =>
-      remembered(tcbInfos, documentKey(document, anchor), () =>
+    tcbInfo: (document, { root, anchor }) =>
+      remembered(tcbInfos, documentKey(document, root), () =>
         prove(document, 'tcbInfo', anchor, readTcbInfo),
       ),
-    qeIdentity: (document, anchor) =>
-      remembered(identities, documentKey(document, anchor), () =>
+    qeIdentity: (document, { root, anchor }) =>
+      remembered(identities, documentKey(document, root), () =>
         prove(document, 'enclaveIdentity', anchor, readQeIdentity),
       ),
     revocationList: (der, issuer) =>
@@ -63,9 +70,11 @@ function remembered<T extends object>(cache: LRUCache<string, T>, key: string, p
   return proven;
 }
 
-function documentKey({ body, issuerChain }: SignedDocument, anchor: TrustAnchor): string {
-  const key = anchor.publicKey.export({ type: 'spki', format: 'der' });
-  return [key, body, ...issuerChain].map((part) => toHex(sha256(part))).join('/');
+/** Lengths are part of what is hashed, so that no other documents and certificates have the same bytes in a row. */
+function documentKey({ body, issuerChain }: SignedDocument, root: Certificate): string {
+  const parts = [body, ...issuerChain];
+  const lengths = toUtf8(parts.map((part) => part.byteLength).join(' '));
+  return `${toHex(sha256(concatBytes(lengths, ...parts)))}/${root.fingerprint}`;
 }
 
 function prove<T>(
