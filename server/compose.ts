@@ -69,7 +69,7 @@ async function wire(config: Config, options: ComposeOptions, opened: AsyncDispos
   const policies = await composePolicies(config, { ...options, ...admin, storage, referenceValues });
   opened.defer(policies.close);
   const seeded = await policies.seed();
-  const verifiers = await createVerifiers(config, collateral, fetch);
+  const verifiers = await createVerifiers(config, collateral, fetch, report);
   const ticketKeys = await loadTicketKeys(storage.serverKeys, changes, report);
   const shared = { ...admin, storage, policies, decisions, ticketKeys };
   const attestation = await composeAttestation(config, { ...shared, verifiers, report });

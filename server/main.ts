@@ -7,7 +7,9 @@ import { loadAdminKey, mintAdminToken } from './admin/admin-key.ts';
 import type { CommandServices } from './cli/command-io.ts';
 import { runCommandLine } from './cli/command-line.ts';
 import { inspectSampleEvidence } from './cli/sample-evidence.ts';
+import { inspectSgxEvidence } from './cli/sgx-evidence.ts';
 import { inspectSnpEvidence } from './cli/snp-evidence.ts';
+import { inspectTdxEvidence } from './cli/tdx-evidence.ts';
 import { systemClock } from './clock.ts';
 import { createOpaFinder } from './policy/find-opa.ts';
 import { testPolicies } from './policy/test-policies.ts';
@@ -43,7 +45,12 @@ const services: CommandServices = {
       resolve(policyFolder, 'capabilities.json'),
       resolve(folder),
     ),
-  inspectors: { snp: inspectSnpEvidence, sample: inspectSampleEvidence },
+  inspectors: {
+    snp: inspectSnpEvidence,
+    tdx: inspectTdxEvidence,
+    sgx: inspectSgxEvidence,
+    sample: inspectSampleEvidence,
+  },
 };
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {

@@ -4,11 +4,15 @@ import type { CouldNotCheckCode } from '../errors/could-not-check-error.ts';
 import type { MalformedCode } from '../errors/malformed-error.ts';
 import type { EventLogErrorCode } from '../event-log/event-log-error.ts';
 import type { NonceErrorCode } from '../freshness/nonce.ts';
+import type { QuoteErrorCode } from '../intel-dcap/quote-error.ts';
+import type { TcbErrorCode } from '../intel-dcap/tcb-error.ts';
 import type { PolicyErrorCode } from '../policy/policy.ts';
 import type { AzureEvidenceErrorCode } from '../tpm/azure-evidence-error.ts';
 import type { TpmErrorCode } from '../tpm/tpm-error.ts';
 import type { SampleEvidenceErrorCode } from '../verifiers/sample/sample-evidence-error.ts';
+import type { SgxEvidenceErrorCode } from '../verifiers/sgx/sgx-evidence-error.ts';
 import type { SnpEvidenceErrorCode } from '../verifiers/snp/snp-evidence-error.ts';
+import type { TdxEvidenceErrorCode } from '../verifiers/tdx/tdx-evidence-error.ts';
 import type { TpmEvidenceErrorCode } from '../verifiers/tpm/tpm-evidence-error.ts';
 import type { X509ErrorCode } from '../x509/x509-error.ts';
 
@@ -25,6 +29,10 @@ type PublicCode =
   | PolicyErrorCode
   | SampleEvidenceErrorCode
   | SnpEvidenceErrorCode
+  | QuoteErrorCode
+  | TcbErrorCode
+  | TdxEvidenceErrorCode
+  | SgxEvidenceErrorCode
   | TpmErrorCode
   | AzureEvidenceErrorCode
   | TpmEvidenceErrorCode
@@ -111,6 +119,36 @@ const STATUS_OF_CODE: Readonly<Record<PublicCode, number>> = {
   VMPL_NOT_ALLOWED: 401,
   REPORT_DATA_MISMATCH: 401,
   INIT_DATA_MISMATCH: 401,
+
+  TD_QUOTE_EXPECTED: 422,
+  SGX_QUOTE_EXPECTED: 422,
+  QUOTE_TOO_LARGE: 413,
+  QUOTE_VERSION_UNSUPPORTED: 422,
+  QUOTE_TEE_UNSUPPORTED: 422,
+  QUOTE_BODY_UNSUPPORTED: 422,
+  QUOTE_BODY_SIZE_MISMATCH: 400,
+  ATTESTATION_KEY_TYPE_UNSUPPORTED: 422,
+  ATTESTATION_KEY_MALFORMED: 400,
+  ATTESTATION_KEY_NOT_BOUND: 401,
+  CERTIFICATION_DATA_UNSUPPORTED: 422,
+  QE_VENDOR_UNKNOWN: 401,
+  QE_REPORT_SIGNATURE_INVALID: 401,
+  QUOTE_SIGNATURE_INVALID: 401,
+  PCK_CHAIN_MALFORMED: 400,
+  PCK_EXTENSION_MALFORMED: 401,
+  COLLATERAL_MALFORMED: 401,
+  COLLATERAL_FORGED: 401,
+  TCB_INFO_VERSION_UNSUPPORTED: 401,
+  TCB_INFO_MISMATCH: 401,
+  QE_IDENTITY_VERSION_UNSUPPORTED: 401,
+  QE_IDENTITY_MISMATCH: 401,
+  REVOCATION_LIST_MISMATCH: 401,
+  PCK_REVOKED: 401,
+  PCK_AUTHORITY_REVOKED: 401,
+  TCB_SIGNER_REVOKED: 401,
+  TDX_MODULE_MISMATCH: 401,
+  TCB_LEVEL_NOT_FOUND: 401,
+  TCB_REVOKED: 401,
 
   QUOTE_MALFORMED: 400,
   QUOTE_MAGIC_MISMATCH: 401,

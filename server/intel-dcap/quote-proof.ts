@@ -3,7 +3,7 @@ import { fromHex, toHex } from '../bytes/encoding.ts';
 import type { IntelAnchors } from './anchors.ts';
 import type { EnclaveReport } from './enclave-report.ts';
 import { createPckChainProver, type ProvenPck } from './pck-chain.ts';
-import { parseQuote, type Quote } from './quote.ts';
+import type { Quote } from './quote.ts';
 import { QuoteError } from './quote-error.ts';
 import {
   requireAttestationKeyBound,
@@ -24,10 +24,8 @@ export interface ProvenQuote {
   readonly qeReport: EnclaveReport;
 }
 
-export interface QuoteProver {
-  /** Throws QuoteError; MalformedError; X509Error. */
-  prove(bytes: Uint8Array, at: Date): Promise<ProvenQuote>;
-}
+/** Throws QuoteError; MalformedError; X509Error. */
+export type QuoteProver = (quote: Quote, at: Date) => Promise<ProvenQuote>;
 
 interface QuoteProverOptions {
   /** What is believed without proof: `intelAnchors()`, or those of a test PKI. */
@@ -40,16 +38,13 @@ const INTEL = fromHex('939a7233f79c4ca9940a0db3957f0607');
 /** Proves that a quote comes from a quoting enclave on a platform of Intel's. */
 export function createQuoteProver({ anchors }: QuoteProverOptions): QuoteProver {
   const provePckChain = createPckChainProver(anchors);
-  return {
-    async prove(bytes, at) {
-      const quote = parseQuote(bytes);
-      requireIntelsQe(quote);
-      const pck = provePckChain(quote.signatureData.pckChain, at);
-      await verifyQeReportSignature(quote, pck);
-      requireAttestationKeyBound(quote);
-      await verifyQuoteSignature(quote);
-      return proven(quote, pck);
-    },
+  return async (quote, at) => {
+    requireIntelsQe(quote);
+    const pck = provePckChain(quote.signatureData.pckChain, at);
+    await verifyQeReportSignature(quote, pck);
+    requireAttestationKeyBound(quote);
+    await verifyQuoteSignature(quote);
+    return proven(quote, pck);
   };
 }
 

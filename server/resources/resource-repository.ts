@@ -41,12 +41,14 @@ export function createResourceRepository(
     maxBytes: MAX_CACHED_BYTES,
     sizeOf: ({ sealed }) => sealed.byteLength,
   });
-  const change = async (path: ResourcePath, write: (transaction: Db) => Promise<void>): Promise<void> => {
-    await db.transaction().execute(async (transaction) => {
-      await write(transaction);
+  const change = async <T>(path: ResourcePath, write: (transaction: Db) => Promise<T>): Promise<T> => {
+    const result = await db.transaction().execute(async (transaction) => {
+      const written = await write(transaction);
       await changes.announce(transaction, 'resource');
+      return written;
     });
     cache.forget([path]);
+    return result;
   };
   return {
     async put(path, content, at) {
@@ -62,11 +64,7 @@ export function createResourceRepository(
         updated_at: at,
       };
       await change(path, async (transaction) => {
-        await transaction
-          .insertInto('resource')
-          .values({ path, ...row })
-          .onConflict((conflict) => conflict.column('path').doUpdateSet(row))
-          .execute();
+        await upsert(transaction, { path, ...row });
       });
     },
 
@@ -80,15 +78,7 @@ export function createResourceRepository(
     },
 
     async delete(path) {
-      let isDeleted = false;
-      await change(path, async (transaction) => {
-        const { numDeletedRows } = await transaction
-          .deleteFrom('resource')
-          .where('path', '=', path)
-          .executeTakeFirstOrThrow();
-        isDeleted = numDeletedRows > 0n;
-      });
-      return isDeleted;
+      return await change(path, async (transaction) => await deleteRow(transaction, path));
     },
 
     async list({ after, limit }) {
@@ -102,6 +92,26 @@ export function createResourceRepository(
       return rows.map(({ path, size, updated_at }) => ({ path, size, updatedAt: updated_at }));
     },
   };
+}
+
+async function upsert(
+  db: Db,
+  row: { path: string; sealed: Uint8Array; size: number; updated_at: Date },
+): Promise<void> {
+  await db
+    .insertInto('resource')
+    .values(row)
+    .onConflict((conflict) => conflict.column('path').doUpdateSet(row))
+    .execute();
+}
+
+/** Whether there was one. */
+async function deleteRow(db: Db, path: string): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('resource')
+    .where('path', '=', path)
+    .executeTakeFirstOrThrow();
+  return numDeletedRows > 0n;
 }
 
 /** Sealed to its path: a row that is copied over another does not open. */

@@ -1,6 +1,6 @@
 import type { Claims } from '../../server/claims/claims.ts';
 import { createQuoteProver } from '../../server/intel-dcap/quote-proof.ts';
-import type { VerifyQuote } from '../../server/verifiers/tdx/td-quote-prover.ts';
+import type { VerifyQuote } from '../../server/intel-dcap/verify-quote.ts';
 import type { FakeIntel } from './fake-intel.ts';
 
 export const COLLATERAL_CLAIMS: Claims = {
@@ -12,10 +12,9 @@ export const COLLATERAL_CLAIMS: Claims = {
 
 /** Quotes are really proven; what collateral says about their platforms is always the same. */
 export function fakeQuoteVerification(intel: FakeIntel): VerifyQuote {
-  const prover = createQuoteProver({ anchors: intel.anchors });
-  return async (bytes, at) => {
-    const { quote, pck } = await prover.prove(bytes, at);
-    const { platformInstanceId } = pck.extension;
-    return { quote, platformInstanceId, collateralClaims: COLLATERAL_CLAIMS };
+  const prove = createQuoteProver({ anchors: intel.anchors });
+  return async (quote, at) => {
+    const { pck } = await prove(quote, at);
+    return { platformInstanceId: pck.extension.platformInstanceId, claims: COLLATERAL_CLAIMS };
   };
 }

@@ -6,11 +6,7 @@ export type EnclaveQuote = Quote & { readonly body: Extract<QuoteBody, { kind: '
 
 /** Reads the bytes of an enclave's quote. Throws SgxEvidenceError SGX_QUOTE_EXPECTED, and what `parseQuote` throws. */
 export function parseEnclaveQuote(bytes: Uint8Array): EnclaveQuote {
-  return requireEnclaveQuote(parseQuote(bytes));
-}
-
-/** Throws SgxEvidenceError SGX_QUOTE_EXPECTED for the quote of a trust domain. */
-export function requireEnclaveQuote(quote: Quote): EnclaveQuote {
+  const quote = parseQuote(bytes);
   if (isEnclaveQuote(quote)) return quote;
   throw new SgxEvidenceError(
     'SGX_QUOTE_EXPECTED',

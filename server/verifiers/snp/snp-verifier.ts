@@ -1,4 +1,4 @@
-import { bytesEqual, padTo } from '../../bytes/byte-strings.ts';
+import { carries } from '../../bytes/byte-strings.ts';
 import type { Verifier } from '../verifier.ts';
 import { readSnpEvidence } from './evidence.ts';
 import type { SnpReport } from './report.ts';
@@ -26,7 +26,7 @@ export function snpVerifierWith(prover: SnpProver): Verifier {
 }
 
 function requireReportData({ reportData }: SnpReport, expected: Uint8Array | undefined): void {
-  if (expected === undefined || fills(reportData, expected)) return;
+  if (expected === undefined || carries(reportData, expected)) return;
   throw new SnpEvidenceError(
     'REPORT_DATA_MISMATCH',
     `expected the report to carry the ${expected.byteLength} bytes of this request, got others`,
@@ -42,7 +42,7 @@ function requireHostData({ hostData }: SnpReport, expected: Uint8Array | undefin
   const digest = LONGER_DIGESTS.has(expected.byteLength)
     ? expected.subarray(0, hostData.byteLength)
     : expected;
-  if (fills(hostData, digest)) return;
+  if (carries(hostData, digest)) return;
   throw new SnpEvidenceError(
     'INIT_DATA_MISMATCH',
     `expected host data to be the init data digest of this request (${expected.byteLength} bytes), got another`,
@@ -51,9 +51,3 @@ function requireHostData({ hostData }: SnpReport, expected: Uint8Array | undefin
 
 /** Bytes of SHA-384 and SHA-512. */
 const LONGER_DIGESTS: ReadonlySet<number> = new Set([48, 64]);
-
-/** Shorter expectations are padded with zeros; one that does not fit cannot have been carried. */
-function fills(field: Uint8Array, expected: Uint8Array): boolean {
-  const padded = padTo(expected, field.byteLength);
-  return padded !== undefined && bytesEqual(padded, field);
-}

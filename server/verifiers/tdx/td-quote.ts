@@ -6,11 +6,7 @@ export type TdQuote = Quote & { readonly body: Exclude<QuoteBody, { kind: 'sgx' 
 
 /** Reads the bytes of a TD quote. Throws TdxEvidenceError TD_QUOTE_EXPECTED, and what `parseQuote` throws. */
 export function parseTdQuote(bytes: Uint8Array): TdQuote {
-  return requireTdQuote(parseQuote(bytes));
-}
-
-/** Throws TdxEvidenceError TD_QUOTE_EXPECTED for the quote of an enclave. */
-export function requireTdQuote(quote: Quote): TdQuote {
+  const quote = parseQuote(bytes);
   if (isTdQuote(quote)) return quote;
   throw new TdxEvidenceError(
     'TD_QUOTE_EXPECTED',

@@ -3,9 +3,10 @@ import type { Claims } from '../../claims/claims.ts';
 import { eventLogClaims } from '../../event-log/event-claims.ts';
 import { parseEventLog } from '../../event-log/event-log.ts';
 import { verifyReplay } from '../../event-log/replay.ts';
+import type { VerifyQuote } from '../../intel-dcap/verify-quote.ts';
 import type { Verifier } from '../verifier.ts';
 import { readTdxEvidence } from './evidence.ts';
-import { createTdQuoteProver, type ProvenTdQuote, type VerifyQuote } from './td-quote-prover.ts';
+import { createTdQuoteProver, type ProvenTdQuote } from './td-quote-prover.ts';
 import { TdxEvidenceError } from './tdx-evidence-error.ts';
 
 export interface TdxVerifierOptions {

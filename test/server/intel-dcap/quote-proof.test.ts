@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 async function prove(bytes: Uint8Array, of = intel): Promise<ProvenQuote> {
-  return await createQuoteProver({ anchors: of.anchors }).prove(bytes, NOW);
+  return await createQuoteProver({ anchors: of.anchors })(parseQuote(bytes), NOW);
 }
 
 describe('createQuoteProver', () => {
@@ -131,10 +131,10 @@ describe('createQuoteProver', () => {
 
   it('refuses a certificate that has expired since it was first seen', async () => {
     const pck = await intel.pck({ notAfter: new Date('2026-06-02T00:00:00Z') });
-    const prover = createQuoteProver({ anchors: intel.anchors });
-    const bytes = await intel.quote({ pck });
-    await expect(prover.prove(bytes, NOW)).resolves.toBeDefined();
-    await expect(prover.prove(bytes, new Date('2026-06-03T00:00:00Z'))).rejects.toMatchObject({
+    const proveAt = createQuoteProver({ anchors: intel.anchors });
+    const quote = parseQuote(await intel.quote({ pck }));
+    await expect(proveAt(quote, NOW)).resolves.toBeDefined();
+    await expect(proveAt(quote, new Date('2026-06-03T00:00:00Z'))).rejects.toMatchObject({
       code: 'CERTIFICATE_EXPIRED',
     });
   });
@@ -142,7 +142,8 @@ describe('createQuoteProver', () => {
   it.each([3, 4, 5] as const)(
     'never proves version %i with any bit flipped before the certificates',
     async (version) => {
-      const prover = createQuoteProver({ anchors: intel.anchors });
+      const proveOne = createQuoteProver({ anchors: intel.anchors });
+      const proveBytes = async (flipped: Uint8Array) => await proveOne(parseQuote(flipped), NOW);
       const bytes = await intel.quote({ version });
       const { signedBytes, signatureData } = parseQuote(bytes);
       const end = bytes.byteLength - signatureData.pckChain.byteLength;
@@ -150,7 +151,7 @@ describe('createQuoteProver', () => {
       for (let index = 0; index < end; index++) {
         const flipped = Uint8Array.from(bytes);
         flipped[index]! ^= 1 << (index % 8);
-        await expect(prover.prove(flipped, NOW)).rejects.toHaveProperty('code');
+        await expect(proveBytes(flipped)).rejects.toHaveProperty('code');
       }
     },
   );
