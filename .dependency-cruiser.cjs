@@ -1,4 +1,6 @@
 // Who may import whom. The rules of ARCHITECTURE.md, "Direction of dependencies".
+/** What several verifiers are made of. */
+const shared = 'intel-dcap|tpm|event-log|vendor-service';
 const decide = 'policy|token|reference-values|resources|decisions|collateral';
 module.exports = {
   forbidden: [
@@ -14,7 +16,7 @@ module.exports = {
     {
       name: 'verifiers-only-verify',
       severity: 'error',
-      from: { path: '^server/verifiers/' },
+      from: { path: `^server/(verifiers|${shared})/` },
       to: {
         path: `^server/(${decide}|kbs|http|storage|admin|attestation|cli)/`,
         pathNot: '^server/collateral/collateral\\.ts$', // the contract that verifiers are given
@@ -25,6 +27,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^server/verifiers/([^/]+)/' },
       to: { path: '^server/verifiers/[^/]+/', pathNot: '^server/verifiers/$1/' },
+    },
+    {
+      name: 'shared-pieces-know-no-verifier',
+      comment: 'what proves a quote, a TPM or a log knows no claims of a TEE, nor each other',
+      severity: 'error',
+      from: { path: `^server/(${shared})/` },
+      to: { path: `^server/(verifiers|${shared})/`, pathNot: '^server/($1|vendor-service)/' },
     },
     {
       name: 'stages-do-not-know-each-other',
