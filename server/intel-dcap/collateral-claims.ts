@@ -1,7 +1,7 @@
-import { sha384 } from '../bytes/byte-strings.ts';
 import { toHex } from '../bytes/encoding.ts';
 import type { Claims } from '../claims/claims.ts';
 import type { VerifiedRevocationList } from '../x509/crl.ts';
+import { rootKeyId } from './anchors.ts';
 import type { VerifiedCollateral } from './collateral.ts';
 import type { TcbAppraisal, TcbStanding } from './tcb-appraisal.ts';
 
@@ -17,9 +17,6 @@ export interface PckFacts {
     | undefined;
 }
 
-/** An uncompressed point of P-256 ends its SubjectPublicKeyInfo. */
-const POINT_BYTES = 65;
-
 /**
  * What collateral says about a platform at a time, under the names that policies for Intel know. Dates are RFC 3339 in UTC and whole
  * seconds; the numbers of revocation lists are there when the lists are.
@@ -34,7 +31,7 @@ export function collateralClaims(collateral: VerifiedCollateral, appraisal: TcbA
     ...numberClaim('pck_crl_num', collateral.pckList),
     ...numberClaim('root_ca_crl_num', collateral.rootList),
     tcb_eval_num: Math.min(tcbInfo.evaluationNumber, qeIdentity.evaluationNumber),
-    root_key_id: rootKeyId(collateral),
+    root_key_id: rootKeyId(collateral.anchor.publicKey),
     revocation_status: collateral.revocation,
     ...standingClaims(appraisal, ''),
     ...(appraisal.current && standingClaims(appraisal.current, '_current')),
@@ -67,11 +64,6 @@ function numberClaim(name: string, list: VerifiedRevocationList | undefined): Cl
   const number = list?.number;
   if (number === undefined) return {};
   return { [name]: number <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(number) : number.toString() };
-}
-
-function rootKeyId({ anchor }: VerifiedCollateral): string {
-  const spki = anchor.publicKey.export({ type: 'spki', format: 'der' });
-  return toHex(sha384(spki.subarray(-POINT_BYTES)));
 }
 
 function dateText(date: Date): string {
