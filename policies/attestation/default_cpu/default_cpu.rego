@@ -188,7 +188,8 @@ configuration := 2 if {
 	matches(input["az-tdx-vtpm"].quote.body.xfam, "xfam")
 }
 
-# Bare TPM. Nothing but the list of attestation keys says that there is a TPM at all.
+# Bare TPM. The verifier refuses attestation keys that nobody vouches for, and says who does; a reference value narrows
+# them further.
 
 executables := 3 if {
 	tpm_key_is_trusted
@@ -200,6 +201,11 @@ hardware := 2 if tpm_key_is_trusted
 configuration := 0 if is_object(input.tpm)
 
 tpm_key_is_trusted if matches(input.tpm.ak_public, "trusted_aks")
+
+tpm_key_is_trusted if {
+	input.tpm.ak_trust in {"configured-key", "configured-name", "certificate", "activated"}
+	query_reference_value("trusted_aks") == null
+}
 
 # IBM Secure Execution. Only an image that was made for this verifier's key, and runs unchanged on a host whose
 # key it was made for, can answer the challenge: that it was verified is the whole appraisal.

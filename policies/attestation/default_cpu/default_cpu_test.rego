@@ -195,6 +195,16 @@ test_nothing_known if {
 	}
 }
 
+test_tpm_key if {
+	every trust in ["configured-key", "configured-name", "certificate", "activated"] {
+		vouched := {"tpm": {"pcr11": "q11", "ak_public": "other", "ak_trust": trust}}
+		verdict(vouched) == [33, 97, 0] # the reference value lists another
+		verdict_with(vouched, object.remove(known, ["trusted_aks"])) == [3, 2, 0]
+		verdict_without_reference_values(vouched) == [33, 2, 0]
+	}
+	verdict_without_reference_values({"tpm": {"pcr11": "q11", "ak_public": "ak", "ak_trust": "other"}}) == [33, 97, 0]
+}
+
 test_no_claims_or_unknown_tee if {
 	every tee in ["sample", "snp", "tdx", "az-snp-vtpm", "az-tdx-vtpm", "sgx", "cca", "csv"] {
 		verdict({tee: {}}) == distrusted
