@@ -1,4 +1,5 @@
 import { MalformedError } from '../errors/malformed-error.ts';
+import { asBuffer } from './byte-strings.ts';
 
 const BASE64URL = /^[A-Za-z0-9_-]*$/;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -90,8 +91,4 @@ function malformed(expected: string, text: string): MalformedError {
     'ENCODING_MALFORMED',
     `expected ${expected}, got ${text.length} characters that are not`,
   );
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

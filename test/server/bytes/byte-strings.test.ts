@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { carries } from '../../../server/bytes/byte-strings.ts';
+import { asBuffer, carries } from '../../../server/bytes/byte-strings.ts';
 
 const field = Uint8Array.of(1, 2, 0, 0);
 
@@ -14,4 +14,14 @@ describe('carries', () => {
   ])('compares with %s', (_what, expected, answer) => {
     expect(carries(field, Uint8Array.from(expected))).toBe(answer);
   });
+});
+
+it('gives a view as a buffer over the same memory', () => {
+  const memory = Uint8Array.from([1, 2, 3, 4]);
+
+  const buffer = asBuffer(memory.subarray(1, 3));
+  memory[1] = 9;
+
+  expect(Buffer.isBuffer(buffer)).toBe(true);
+  expect([...buffer]).toEqual([9, 3]);
 });
