@@ -6,7 +6,7 @@ const ownClock = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', '.verigo/', '*.js', '*.cjs'] },
+  { ignores: ['dist/', 'coverage/', 'node_modules/', '.verigo/', 'agent/rpc/gen/', '*.js', '*.cjs'] },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {
