@@ -84,6 +84,7 @@ function answerOver(method: RpcMethod, log: FailureLog): UntypedHandleCall {
       },
       (error: unknown) => {
         const { code, message } = error as RpcError; // StartedCall rejects with nothing else
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the library's enum is google.rpc.Code too
         reply({ code: RPC_CODES[code] as status, details: message });
       },
     );
