@@ -2,7 +2,7 @@ import type { Server, ServerUnaryCall, sendUnaryData, status, UntypedHandleCall 
 import { asBuffer } from '../../server/bytes/byte-strings.ts';
 import { AddressError, isLoopback, type TcpAddress } from './address.ts';
 import { type Deadline, deadlineIn } from './deadline.ts';
-import { loadGrpc } from './grpc-library.ts';
+import { loadGrpc, plainBytes } from './grpc-library.ts';
 import { RPC_CODES, RpcError } from './rpc-error.ts';
 import type { FailureLog, RpcMethod, RpcService } from './service.ts';
 import { startCall } from './started-call.ts';
@@ -66,9 +66,9 @@ function bytesMethod(path: string) {
     requestStream: false,
     responseStream: false,
     requestSerialize: asBuffer,
-    requestDeserialize: (bytes: Uint8Array) => bytes,
+    requestDeserialize: plainBytes,
     responseSerialize: asBuffer,
-    responseDeserialize: (bytes: Uint8Array) => bytes,
+    responseDeserialize: plainBytes,
   } as const;
 }
 

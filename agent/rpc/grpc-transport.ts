@@ -3,7 +3,7 @@ import { asBuffer } from '../../server/bytes/byte-strings.ts';
 import type { TcpAddress } from './address.ts';
 import { cancelled, type RpcTransport, type TransportOptions } from './client.ts';
 import { deadlineExceeded } from './deadline.ts';
-import { loadGrpc } from './grpc-library.ts';
+import { loadGrpc, plainBytes } from './grpc-library.ts';
 import { RpcError, rpcCodeOf } from './rpc-error.ts';
 import { methodPath } from './service.ts';
 
@@ -57,7 +57,7 @@ async function callOnce(
       call = client.makeUnaryRequest(
         path,
         asBuffer,
-        (bytes: Uint8Array) => bytes,
+        plainBytes,
         payload,
         { deadline: Date.now() + milliseconds },
         (error: ServiceError | null, response?: Uint8Array) => {
