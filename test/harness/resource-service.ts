@@ -23,7 +23,7 @@ export function resourceService(seen: Seen): RpcService {
   return implementService(GetResourceService, {
     async getResource({ resourcePath }, context) {
       seen.contexts.push(context);
-      const [verb, number] = resourcePath.split(' ');
+      const [verb = '', number] = resourcePath.split(' ');
       switch (verb) {
         case 'size':
           return { resource: Buffer.alloc(Number(number), 7) };

@@ -56,7 +56,7 @@ describe.skipIf(!hasGo && !mustRun)('containerd’s ttrpc', { timeout: 300_000 }
         large: { code: 0, size: 4_000_000 },
         refused: { code: 7, message: 'not for you', size: 0 },
         broken: { code: 13, message: expect.stringContaining('see the log') as unknown, size: 0 },
-        late: { code: 4, size: 0 },
+        late: expect.objectContaining({ code: 4 }) as unknown,
         unknownMethod: { code: 5, message: '/api.GetResourceService/Nothing is not supported', size: 0 },
         // Its own limit: it does not send what ours would refuse.
         oversize: { code: 8, message: expect.any(String) as unknown, size: 0 },

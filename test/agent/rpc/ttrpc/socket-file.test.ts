@@ -61,9 +61,8 @@ describe('the place of a socket', () => {
     const mask = process.umask(0o077);
     try {
       await start(0o666);
-      expect(process.umask()).toBe(0o077);
     } finally {
-      process.umask(mask);
+      expect(process.umask(mask)).toBe(0o077);
     }
 
     expect(await modeOf(address.path)).toBe('666');

@@ -1,92 +1,26 @@
-import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseUnixAddress, type UnixAddress } from '../../../../agent/rpc/address.ts';
-import { createRpcClient, type RpcClient, type RpcTransport } from '../../../../agent/rpc/client.ts';
-import { deadlineIn } from '../../../../agent/rpc/deadline.ts';
+import { describe, expect, it } from 'vitest';
+import { parseUnixAddress } from '../../../../agent/rpc/address.ts';
+import { createRpcClient } from '../../../../agent/rpc/client.ts';
 import { GetResourceService } from '../../../../agent/rpc/gen/confidential_data_hub_pb.ts';
 import { RpcError } from '../../../../agent/rpc/rpc-error.ts';
-import { ByteBudget } from '../../../../agent/rpc/ttrpc/byte-budget.ts';
-import { ClientConnection } from '../../../../agent/rpc/ttrpc/client-connection.ts';
-import { startTtrpcServer, type TtrpcServer } from '../../../../agent/rpc/ttrpc/ttrpc-server.ts';
+import { startTtrpcServer } from '../../../../agent/rpc/ttrpc/ttrpc-server.ts';
 import { createTtrpcTransport } from '../../../../agent/rpc/ttrpc/ttrpc-transport.ts';
-import { field, numberField, type RawFrame, rawFrame, rawPeer } from '../../../harness/raw-ttrpc.ts';
-import {
-  nothingSeen,
-  RESOURCE_SERVICE,
-  resourceService,
-  socketFolder,
-} from '../../../harness/resource-service.ts';
+import { field, numberField, type RawFrame, rawFrame } from '../../../harness/raw-ttrpc.ts';
+import { nothingSeen, resourceService } from '../../../harness/resource-service.ts';
+import { useTtrpcClient } from '../../../harness/ttrpc-client-under-test.ts';
 
-let address: UnixAddress;
-let remove: () => Promise<void>;
-let transport: RpcTransport;
-let client: RpcClient<typeof GetResourceService>;
-const closers: (() => Promise<void>)[] = [];
-
-beforeEach(async () => {
-  ({ address, remove } = await socketFolder());
-  transport = createTtrpcTransport(address, { stallMilliseconds: 200, maxBytes: 8 << 20 });
-  client = createRpcClient(GetResourceService, transport, 5_000);
-});
-
-afterEach(async () => {
-  transport.close();
-  for (const close of closers.splice(0)) await close();
-  await remove();
-});
-
-async function serve(seen = nothingSeen()): Promise<TtrpcServer> {
-  const server = await startTtrpcServer({
-    address,
-    services: [resourceService(seen)],
-    log: () => undefined,
-  });
-  closers.push(async () => {
-    await server.close(0);
-  });
-  return server;
-}
-
-/** A server made of bytes: what it answers to each frame. */
-async function serveRaw(answer: (frame: RawFrame, socket: Socket) => void): Promise<Server> {
-  await mkdir(dirname(address.path), { recursive: true });
-  const server = createServer((socket) => {
-    const peer = rawPeer(socket);
-    closers.push(async () => {
-      socket.destroy();
-    });
-    void (async () => {
-      for (let frame = await peer.frame(); frame !== undefined; frame = await peer.frame()) {
-        answer(frame, socket);
-      }
-    })();
-  });
-  server.listen(address.path);
-  await once(server, 'listening');
-  closers.push(async () => {
-    server.close();
-  });
-  return server;
-}
-
-async function ask(path: string): Promise<string> {
-  return Buffer.from((await client.getResource({ resourcePath: path })).resource).toString('hex');
-}
+const under = useTtrpcClient();
 
 describe('a call', () => {
   it('says what upstream’s clients say', async () => {
     const frames: RawFrame[] = [];
-    await serveRaw((frame, socket) => {
+    await under.serveRaw((frame, socket) => {
       frames.push(frame);
       socket.write(rawFrame(frame.streamId, 2, field(2, field(1, 'abc'))));
     });
 
-    expect(await ask('size 3')).toBe(Buffer.from('abc').toString('hex'));
-    await ask('size 3');
+    expect(await under.ask('size 3')).toBe(Buffer.from('abc').toString('hex'));
+    await under.ask('size 3');
 
     expect(frames.map(({ streamId, type, flags }) => [streamId, type, flags])).toEqual([
       [1, 1, 0],
@@ -104,10 +38,10 @@ describe('a call', () => {
   });
 
   it('gets its own answer among 100 at a time', async () => {
-    await serve();
+    await under.serve();
     const waits = Array.from({ length: 100 }, () => Math.floor(Math.random() * 60));
 
-    const answers = await Promise.all(waits.map(async (wait) => await ask(`wait ${wait}`)));
+    const answers = await Promise.all(waits.map(async (wait) => await under.ask(`wait ${wait}`)));
 
     expect(answers).toEqual(waits.map((wait) => Buffer.from(`${wait}`).toString('hex')));
   });
@@ -139,9 +73,9 @@ describe('a call', () => {
     ['break', 'INTERNAL'],
     ['size 4194304', 'RESOURCE_EXHAUSTED'],
   ])('of %j fails with %s', async (path, code) => {
-    await serve();
+    await under.serve();
 
-    const call = client.getResource({ resourcePath: path });
+    const call = under.client.getResource({ resourcePath: path });
 
     await expect(call).rejects.toBeInstanceOf(RpcError);
     await expect(call).rejects.toMatchObject({ code });
@@ -149,19 +83,21 @@ describe('a call', () => {
 
   it('of more than 4 MiB is INVALID_ARGUMENT and not sent', async () => {
     const seen = nothingSeen();
-    await serve(seen);
+    await under.serve(seen);
 
-    await expect(ask('x'.repeat(4 << 20))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(under.ask('x'.repeat(4 << 20))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
 
-    expect(await ask('size 1')).toBe('07');
+    expect(await under.ask('size 1')).toBe('07');
     expect(seen.contexts).toHaveLength(1);
   });
 
   it('for which there is no memory is RESOURCE_EXHAUSTED', async () => {
-    await serveRaw((_frame, socket) => socket.pause());
+    await under.serveRaw((_frame, socket) => socket.pause());
     const big = 'x'.repeat(3 << 20);
 
-    const calls = [ask(big), ask(big), ask(big)].map(async (call) => await call.catch((e: unknown) => e));
+    const calls = [under.ask(big), under.ask(big), under.ask(big)].map(
+      async (call) => await call.catch((e: unknown) => e),
+    );
 
     expect(await calls[2]).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
   });
@@ -192,157 +128,34 @@ describe('an answer', () => {
     ],
   ])('%s fails its call with %s, and no other', async (_what, code, answer) => {
     let count = 0;
-    await serveRaw((frame, socket) => {
+    await under.serveRaw((frame, socket) => {
       socket.write(
         count++ === 0 ? answer(frame.streamId) : rawFrame(frame.streamId, 2, field(2, field(1, 'abc'))),
       );
     });
 
-    await expect(ask('size 3')).rejects.toMatchObject({ code });
-    expect(await ask('size 3')).toBe('616263');
+    await expect(under.ask('size 3')).rejects.toMatchObject({ code });
+    expect(await under.ask('size 3')).toBe('616263');
     expect(count).toBe(2);
   });
 
   it('to nothing that was asked is passed over', async () => {
-    await serveRaw((frame, socket) => {
+    await under.serveRaw((frame, socket) => {
       socket.write(rawFrame(99, 2, field(2, field(1, 'no'))));
       socket.write(rawFrame(frame.streamId, 2, field(2, field(1, 'abc'))));
     });
 
-    expect(await ask('size 3')).toBe('616263');
+    expect(await under.ask('size 3')).toBe('616263');
   });
 
   it('that stays half costs the connection, and the next call makes another', async () => {
     let count = 0;
-    await serveRaw((frame, socket) => {
+    await under.serveRaw((frame, socket) => {
       const answer = rawFrame(frame.streamId, 2, field(2, field(1, 'abc')));
       socket.write(count++ === 0 ? answer.subarray(0, 12) : answer);
     });
 
-    await expect(ask('size 3')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    expect(await ask('size 3')).toBe('616263');
-  });
-});
-
-describe('a call is given up', () => {
-  it('at the client’s deadline, although the server never answers, and a late answer harms nobody', async () => {
-    const late: (() => void)[] = [];
-    await serveRaw((frame, socket) => {
-      const answer = (): void => {
-        socket.write(rawFrame(frame.streamId, 2, field(2, field(1, 'abc'))));
-      };
-      if (frame.streamId === 1) late.push(answer);
-      else answer();
-    });
-
-    const call = client.getResource({ resourcePath: 'x' }, { deadline: deadlineIn(40) });
-    await expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    late[0]?.();
-
-    expect(await ask('size 3')).toBe('616263');
-  });
-
-  it('before it is sent where its deadline has passed or its signal is aborted', async () => {
-    const seen = nothingSeen();
-    await serve(seen);
-
-    await expect(
-      client.getResource({ resourcePath: 'size 1' }, { deadline: deadlineIn(-1) }),
-    ).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    await expect(
-      client.getResource({ resourcePath: 'size 1' }, { signal: AbortSignal.abort() }),
-    ).rejects.toMatchObject({ code: 'CANCELLED' });
-
-    await ask('size 1');
-    expect(seen.contexts).toHaveLength(1);
-  });
-
-  it('when its signal is aborted, with the reason where that is an RpcError', async () => {
-    await serve();
-    const first = new AbortController();
-    const second = new AbortController();
-
-    const calls = [first, second].map(
-      async ({ signal }) => await client.getResource({ resourcePath: 'hang' }, { signal }),
-    );
-    await delay(30);
-    first.abort();
-    second.abort(new RpcError('UNAVAILABLE', 'going down'));
-
-    await expect(calls[0]).rejects.toMatchObject({ code: 'CANCELLED' });
-    await expect(calls[1]).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'going down' });
-    expect(await ask('size 1')).toBe('07');
-  });
-
-  it('when the client is closed; a later call connects again', async () => {
-    await serve();
-    const call = ask('hang');
-    await delay(30);
-
-    transport.close();
-
-    await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
-    expect(await ask('size 1')).toBe('07');
-  });
-});
-
-describe('a connection', () => {
-  it('that cannot be made is UNAVAILABLE, and tried again by the next call', async () => {
-    await expect(ask('size 1')).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-      message: expect.stringContaining('ENOENT') as unknown,
-    });
-
-    await serve();
-
-    expect(await ask('size 1')).toBe('07');
-  });
-
-  it('that is lost is UNAVAILABLE for calls in flight and made again by the next', async () => {
-    const server = await serve();
-    const call = ask('ignore');
-    await delay(30);
-    await Promise.all([server.close(0), expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' })]);
-    await serve();
-
-    expect(await ask('size 1')).toBe('07');
-  });
-
-  it('is one for all calls', async () => {
-    const sockets = new Set<Socket>();
-    await serveRaw((frame, socket) => {
-      sockets.add(socket);
-      socket.write(rawFrame(frame.streamId, 2, Buffer.alloc(0)));
-    });
-
-    await Promise.all([ask('a'), ask('b')]);
-    await ask('c');
-
-    expect(sockets.size).toBe(1);
-  });
-
-  it('whose stream ids are used up is usable no more, and closes when it has its answers', async () => {
-    const server = createServer((socket) => {
-      const peer = rawPeer(socket);
-      void peer.frame().then((frame) => {
-        expect(frame?.streamId).toBe(0xffff_ffff);
-        socket.write(rawFrame(0xffff_ffff, 2, Buffer.alloc(0)));
-      });
-    });
-    await mkdir(dirname(address.path), { recursive: true });
-    server.listen(address.path);
-    const { connect } = await import('node:net');
-    const socket = connect({ path: address.path });
-    const connection = new ClientConnection(socket, new ByteBudget(1 << 20), 1000, 0xffff_ffff);
-    expect(connection.isUsable).toBe(true);
-
-    await connection.call(RESOURCE_SERVICE, 'GetResource', new Uint8Array(), {
-      signal: undefined,
-      deadline: deadlineIn(1000),
-    });
-
-    expect(connection.isUsable).toBe(false);
-    await once(socket, 'close');
-    server.close();
+    await expect(under.ask('size 3')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await under.ask('size 3')).toBe('616263');
   });
 });
