@@ -17,7 +17,7 @@ export interface CallContext {
   readonly deadline: Deadline | undefined;
 }
 
-/** Hears of failures whose cause the caller is not told. */
+/** Hears of failures whose cause the caller is not told. `path` is that of the method, or `accept`. */
 export type FailureLog = (path: string, error: unknown) => void;
 
 type Handler<M extends DescMethod> = (

@@ -64,6 +64,9 @@ export async function startTtrpcServer(options: TtrpcServerOptions): Promise<Ttr
   });
   server.maxConnections = limits.connections;
   await listen(server, options.address, options.socketMode ?? OWNER_ONLY);
+  server.on('error', (error) => {
+    options.log('accept', error); // out of file descriptors, say; those who are connected are served on
+  });
   return {
     close: async (graceMilliseconds) => {
       await close(server, connections, graceMilliseconds);
