@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { jsonText } from '../../../server/json/json-text.ts';
 import { parseJsonWithBigInts } from '../../../server/json/strict-json.ts';
-import { jsonText } from '../../../server/kbs/json-text.ts';
 
 describe('jsonText', () => {
   it('keeps integers beyond 2^53', () => {
