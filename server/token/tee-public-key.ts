@@ -3,6 +3,7 @@ import { fromBase64Url } from '../bytes/encoding.ts';
 import type { Json, JsonObject } from '../claims/claims.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { isJsonObject } from '../protocol/json-object.ts';
+import { TEE_KEY_POINTERS } from '../protocol/tee-key-claims.ts';
 
 export type TeeKeyErrorCode =
   | 'TEE_KEY_MISSING'
@@ -22,15 +23,6 @@ export type TeePublicKey =
       readonly key: KeyObject;
     };
 
-/** Where attestation services put the TEE's key, as JSON pointers (RFC 6901); the last is RFC 7800's confirmation key. */
-const KEY_POINTERS = [
-  '/tdx/attester_runtime_data/tee-pubkey',
-  '/tdx/attester_user_data/tee-pubkey',
-  '/customized_claims/runtime_data/tee-pubkey',
-  '/submods/cpu0/ear.veraison.annotated-evidence/runtime_data_claims/tee-pubkey',
-  '/tee-pubkey',
-  '/cnf/jwk',
-] as const;
 const KEY_IN_SUBMODULE = '/ear.veraison.annotated-evidence/runtime_data_claims/tee-pubkey';
 
 const COORDINATE_LENGTH: ReadonlyMap<string, number> = new Map([
@@ -51,7 +43,7 @@ const MAX_RSA_EXPONENT = 2n ** 32n;
  * for another's. Throws TeeKeyError.
  */
 export function findTeePublicKey(claims: JsonObject, extraPointers: readonly string[] = []): TeePublicKey {
-  const places = [...extraPointers, ...KEY_POINTERS];
+  const places = [...extraPointers, ...TEE_KEY_POINTERS];
   const [first, ...others] = places.flatMap((pointer) => resolve(claims, pointer) ?? []);
   if (first === undefined) {
     throw new TeeKeyError('TEE_KEY_MISSING', 'expected a token that is bound to a TEE key, got one without');
