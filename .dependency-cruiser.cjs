@@ -66,6 +66,26 @@ module.exports = {
       to: { path: 'node_modules/@open-policy-agent' },
     },
     {
+      name: 'agent-knows-only-leaves-of-the-server',
+      comment: 'the guest runs without the server: it shares what travels, and the strict readers',
+      severity: 'error',
+      from: { path: '^agent/' },
+      to: { path: '^server/', pathNot: '^server/(protocol|evidence|claims|bytes|json|errors)/' },
+    },
+    {
+      name: 'server-does-not-know-the-agent',
+      severity: 'error',
+      from: { path: '^server/' },
+      to: { path: '^agent/' },
+    },
+    {
+      name: 'client-runs-in-every-runtime',
+      comment: 'browsers and edge runtimes have fetch and WebCrypto, and no module of Node',
+      severity: 'error',
+      from: { path: '^agent/client\\.ts$' },
+      to: { reachable: true, path: '^(node:|server/bytes/)' },
+    },
+    {
       name: 'migrations-are-frozen',
       severity: 'error',
       from: { path: '^migrations/' },

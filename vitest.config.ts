@@ -8,7 +8,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     coverage: {
       provider: 'v8',
-      include: ['server/**/*.ts'],
+      include: ['{server,agent}/**/*.ts'],
       thresholds: { 'server/{bytes,json,x509,verifiers,policy,token}/**': { branches: 90 } },
     },
   },
