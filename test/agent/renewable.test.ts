@@ -11,7 +11,7 @@ interface Bench {
 }
 
 /** Values 1, 2, 3, … that hold for a minute each. */
-function bench(holdsMs: number | undefined = 60_000): Bench {
+function bench(): Bench {
   let asked = 0;
   const state: Bench = {
     now: START,
@@ -24,7 +24,7 @@ function bench(holdsMs: number | undefined = 60_000): Bench {
         if (state.fails) throw new Error('down');
         return asked;
       },
-      usableUntil: (_value, at) => (holdsMs === undefined ? undefined : new Date(at.getTime() + holdsMs)),
+      usableUntil: (_value, at) => new Date(at.getTime() + 60_000),
       clock: () => new Date(state.now),
       firstPauseMilliseconds: 40,
     }),

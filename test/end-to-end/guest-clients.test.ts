@@ -125,6 +125,31 @@ test('50 callers cost one attestation, and the token then serves without the ser
   expect(asked).toBe(1);
 });
 
+test.each(sources)('a token that the server finds expired is renewed once ($kind, K8)', async (source) => {
+  let now = Date.now();
+  const later = await startVerigo({ clock: () => new Date(now) });
+  try {
+    const admin = createAdministrator(later.url, await later.adminToken());
+    await admin.putResource(RESOURCE, SECRET);
+    await admin.postResourcePolicy(resourcePolicy(true));
+    const server = plainServer(later.url);
+    const tokens = createTokenService({
+      guest: fakeGuest({ skewSeconds: 7200 }), // its own clock stands still beside the server's
+      attestationServices: new Map([['default', { server }]]),
+      resourceServers: new Map([['', { server, tokenSource: source }]]),
+    });
+    const getResource = createGetResource(new Map([['', { server, obtain: tokens.credentialsFor('') }]]));
+    await getResource(`kbs:///${RESOURCE}`);
+    const before = await tokens.getToken('kbs');
+    now += 3_600_000;
+    expect(await tokens.getToken('kbs')).toBe(before);
+    expect(Buffer.from(await getResource(`kbs:///${RESOURCE}`)).toString()).toBe(SECRET);
+    expect(await tokens.getToken('kbs')).not.toBe(before);
+  } finally {
+    await later.close();
+  }
+});
+
 describe('the client for any program', () => {
   test('from nonce to secret by the runtime’s own fetch', async () => {
     const client = createClient({ attestationService: verigo.url, resourceServer: `${verigo.url}/` });

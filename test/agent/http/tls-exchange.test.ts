@@ -16,7 +16,11 @@ beforeAll(async () => {
   certificate = await authority.issue();
 });
 afterEach(async () => {
-  await Promise.all(open.splice(0).map(async (server) => await server.close()));
+  await Promise.all(
+    open.splice(0).map(async (server) => {
+      await server.close();
+    }),
+  );
 });
 
 async function start(script: Script, tls?: FakeServerCertificate, port = 0): Promise<ScriptedServer> {

@@ -24,7 +24,11 @@ beforeAll(async () => {
   sealed = await seal(Buffer.from('secret'), parseTeePublicKey(key.publicJwk));
 });
 afterEach(async () => {
-  await Promise.all(open.splice(0).map(async (server) => await server.close()));
+  await Promise.all(
+    open.splice(0).map(async (server) => {
+      await server.close();
+    }),
+  );
 });
 
 /** Credentials with a number, so that a test sees how often they were renewed. */

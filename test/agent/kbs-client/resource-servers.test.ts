@@ -11,7 +11,11 @@ beforeAll(async () => {
   key = await createTeeKey();
 });
 afterEach(async () => {
-  await Promise.all(open.splice(0).map(async (server) => await server.close()));
+  await Promise.all(
+    open.splice(0).map(async (server) => {
+      await server.close();
+    }),
+  );
 });
 
 /** Answers with its name and the token that it was shown. */

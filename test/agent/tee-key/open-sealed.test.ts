@@ -42,7 +42,7 @@ async function sealedByJose(key: TeeKey, partyInfo?: string): Promise<SealedReso
   const encrypt = new FlattenedEncrypt(CONTENT).setProtectedHeader({
     // An order and members that are not our server's.
     enc: 'A256GCM',
-    alg: String(key.publicJwk['alg']),
+    alg: key.publicJwk['alg'] as string,
   });
   if (partyInfo !== undefined) {
     encrypt.setKeyManagementParameters({ apu: Buffer.from(partyInfo), apv: Buffer.from('v') });
@@ -117,32 +117,26 @@ test.each(['P-256', 'P-521'] as const)(
 );
 
 describe('RSA', () => {
-  const reseal = (
-    padding: Parameters<typeof publicEncrypt>[0] & object,
-    contentKey: Uint8Array,
-  ): SealedResource => {
+  const reseal = (oaepHash: string, contentKey: Uint8Array): SealedResource => {
     const key = createPublicKey({ key: keyOf('RSA-OAEP-256').publicJwk, format: 'jwk' });
     return {
       ...sealedFor('RSA-OAEP-256'),
-      encrypted_key: publicEncrypt({ ...padding, key } as never, contentKey).toString('base64url'),
+      encrypted_key: publicEncrypt(
+        { key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash },
+        contentKey,
+      ).toString('base64url'),
     };
   };
 
   test('OAEP is with SHA-256: what was padded with SHA-1 is not opened (K3)', async () => {
-    const resource = reseal(
-      { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' } as never,
-      Buffer.alloc(32),
-    );
+    const resource = reseal('sha1', Buffer.alloc(32));
     await expect(openSealed(resource, keyOf('RSA-OAEP-256'))).rejects.toMatchObject({
       code: 'SEALED_TO_OTHER_KEY',
     });
   });
 
   test('a content key of another length has a code', async () => {
-    const resource = reseal(
-      { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as never,
-      Buffer.alloc(16),
-    );
+    const resource = reseal('sha256', Buffer.alloc(16));
     await expect(openSealed(resource, keyOf('RSA-OAEP-256'))).rejects.toMatchObject({
       code: 'SEALED_KEY_LENGTH_WRONG',
     });
