@@ -9,6 +9,7 @@ import { parseCertificateBundle } from '../../server/x509/certificate.ts';
 import { type CaseResult, unexpected } from './case-result.ts';
 import type { AttestationCase, EndorsementCase } from './cases.ts';
 import { compareClaims } from './compare-claims.ts';
+import { secondOpinion } from './second-opinion.ts';
 import type { ServeAt } from './serve-at.ts';
 
 /** Sends the evidence through a listening server at the case's time, with its collateral imported and nothing fetched. */
@@ -39,10 +40,27 @@ export async function runAttestationCase(
       ],
       policy_ids: [],
     });
-    return judge(one, reply.status, reply.text);
+    return await withSecondOpinion(judge(one, reply.status, reply.text), one, folder, reply);
   } finally {
     await server.close();
   }
+}
+
+/** Whatever we make of a quote of Intel's, another verifier has to make of it too. */
+async function withSecondOpinion(
+  result: CaseResult,
+  one: AttestationCase,
+  folder: string,
+  { status, text }: { readonly status: number; readonly text: string },
+): Promise<CaseResult> {
+  const claims = status === 200 ? annotatedEvidence(text)[one.tee] : undefined;
+  const opinion = await secondOpinion(one, folder, claims as Readonly<Record<string, Json>> | undefined);
+  if (opinion === undefined) return result;
+  return {
+    ...result,
+    remark: `${result.remark}, ${opinion.remark}`,
+    problems: [...result.problems, ...opinion.problems],
+  };
 }
 
 /** The evidence was not looked at. */
