@@ -2,24 +2,28 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadAdminKey, mintAdminToken } from '../../server/admin/admin-key.ts';
+import { toBase64 } from '../../server/bytes/encoding.ts';
 import { createTeeKey } from '../../server/cli/tee-key.ts';
 import { systemClock } from '../../server/clock.ts';
-import { createFakeAmd, type FakeAmd } from '../fakes/fake-amd.ts';
+import { createFakeAmd } from '../fakes/fake-amd.ts';
 import {
   type BenchDatabase,
   type BenchPostgres,
   setReferenceValues,
   startBenchPostgres,
 } from './bench-database.ts';
-import { SAMPLE_REFERENCE_VALUES, SNP_REFERENCE_VALUES } from './guest-requests.ts';
+import { type BenchIntel, createBenchIntel } from './bench-intel.ts';
+import { type Guest, REFERENCE_VALUES, sampleGuest, sgxGuest, snpGuest, tdxGuest } from './guests.ts';
 import { type BenchServer, startBenchServer } from './server-process.ts';
 
-/** What all benchmarks work on: one Postgres, one AMD, one TEE key, and as many servers as they ask for. */
+/** What all benchmarks work on: one Postgres, guests on hardware of their vendors, and as many servers as they ask for. */
 export interface BenchEstate {
   readonly postgres: BenchPostgres;
-  readonly amd: FakeAmd;
+  readonly intel: BenchIntel;
+  readonly guests: Readonly<Record<'snp' | 'tdx' | 'sgx' | 'sample', Guest>>;
+  /** Of all guests. */
   readonly teeKey: ReturnType<typeof createTeeKey>['publicJwk'];
-  /** A database in which the evidence of `guest-requests.ts` is affirmed, and a server on it. */
+  /** A database in which the evidence of `guests.ts` is affirmed, and a server on it. */
   provide(name: string): Promise<ProvidedServer>;
   /** A further server on a database that there is. */
   serve(database: BenchDatabase, nodeArguments?: readonly string[]): Promise<BenchServer>;
@@ -40,8 +44,10 @@ export async function createBenchEstate(profileFolder: string | undefined): Prom
   const dataDir = await mkdtemp(join(tmpdir(), 'verigo-bench-'));
   const postgres = await startBenchPostgres();
   const amd = await createFakeAmd({}, ['Milan']);
+  const intel = await createBenchIntel(systemClock());
   const rootsFile = join(dataDir, 'roots.pem');
-  await writeFile(rootsFile, amd.pem('Milan'));
+  await writeFile(rootsFile, `${amd.pem('Milan')}\n${intel.root}`);
+  const collateral = [{ name: 'milan.crl', bytes: await amd.revocationList('Milan') }, ...intel.collateral];
   const servers: BenchServer[] = [];
 
   const serve = async (
@@ -57,6 +63,7 @@ export async function createBenchEstate(profileFolder: string | undefined): Prom
         VERIGO_ATTESTATION__NONCE: 'required',
         VERIGO_ATTESTATION__NONCE_LIFETIME_SECONDS: '3600',
         VERIGO_ATTESTATION__TOKEN_LIFETIME_SECONDS: '86400',
+        VERIGO_COLLATERAL__INTEL__URL: '',
         VERIGO_VERIFIERS__SNP__KDS_URL: '',
         VERIGO_VERIFIERS__DANGEROUSLY_ACCEPT_SAMPLE_EVIDENCE: 'true',
         VERIGO_VERIFIERS__DANGEROUSLY_REPLACE_VENDOR_ROOTS: JSON.stringify([rootsFile]),
@@ -68,12 +75,13 @@ export async function createBenchEstate(profileFolder: string | undefined): Prom
 
   return {
     postgres,
-    amd,
+    intel,
+    guests: { snp: await snpGuest(amd), tdx: tdxGuest(intel), sgx: sgxGuest(intel), sample: sampleGuest },
     teeKey: createTeeKey().publicJwk,
     serve,
     async provide(name) {
       const database = await postgres.createDatabase(name);
-      await setReferenceValues(database, [...SNP_REFERENCE_VALUES, ...SAMPLE_REFERENCE_VALUES]);
+      await setReferenceValues(database, REFERENCE_VALUES);
       const server = await serve(database);
       const token = mintAdminToken(await loadAdminKey(join(dataDir, 'admin.key')), {
         role: 'admin',
@@ -81,12 +89,8 @@ export async function createBenchEstate(profileFolder: string | undefined): Prom
         lifetimeSeconds: 600,
         at: systemClock(),
       });
-      const list = Buffer.from(await amd.revocationList('Milan')).toString('base64');
-      await post(
-        `${server.address}/api/v1/collateral/import`,
-        token,
-        JSON.stringify({ items: [{ name: 'milan.crl', body: list }] }),
-      );
+      const items = collateral.map(({ name: file, bytes }) => ({ name: file, body: toBase64(bytes) }));
+      await post(`${server.address}/api/v1/collateral/import`, token, JSON.stringify({ items }));
       await post(`${server.address}${RESOURCE_PATH}`, token, new Uint8Array(RESOURCE_BYTES).fill(0x5e));
       return { server, database };
     },

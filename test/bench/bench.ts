@@ -7,15 +7,25 @@ import { z } from 'zod';
 import type { JsonObject } from '../../server/claims/claims.ts';
 import { type BenchEstate, createBenchEstate, type ProvidedServer } from './bench-estate.ts';
 import { cryptoMeasurements, measureCryptoRates } from './crypto-rates.ts';
-import { benchRecord, benchResource, benchSample, benchSnp, fetchToken } from './http-benchmarks.ts';
+import { benchEventLog } from './event-log-benchmarks.ts';
+import { benchHostile } from './hostile-benchmarks.ts';
+import {
+  benchQuotes,
+  benchRecord,
+  benchResource,
+  benchSnp,
+  fetchToken,
+  measureAttestation,
+} from './http-benchmarks.ts';
 import { type BenchReport, describeMachine, type Measurement, renderTable } from './measurement.ts';
 import { benchPolicy } from './policy-benchmarks.ts';
 import { benchMemory, benchStart } from './process-benchmarks.ts';
 import { benchScale } from './scale-benchmarks.ts';
 
 const USAGE = `usage: npm run bench -- [options]
-  --only NAMES    of limits, policy, snp, sample, resource, record, scale, start; memory is reported at the end
-  --connections N,…  of the snp and resource benchmarks (default 1,16,64)
+  --only NAMES    of limits, policy, start, snp, tdx, sgx, event-log, hostile, sample, resource, record, scale; memory is
+                  reported at the end
+  --connections N,…  of the snp, tdx, sgx and resource benchmarks (default 1,16,64)
   --seconds N     how long each measurement takes (default 5)
   --rounds N      turns of each comparison (default 3)
   --rows N        decisions in the large database (default 1000000)
@@ -47,7 +57,13 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     await benchPolicy(database, await policyInput(estate, server), seconds / 2),
   start: async (estate, provided) => [await benchStart(estate, provided)],
   snp: async (estate, { server }) => await benchSnp(estate, server, seconds, connections),
-  sample: async (estate, { server }) => await benchSample(estate, server, seconds),
+  tdx: async (estate, { server }) => await benchQuotes(estate, server, 'tdx', seconds, connections),
+  sgx: async (estate, { server }) => await benchQuotes(estate, server, 'sgx', seconds, connections),
+  'event-log': async (estate, { server }) => await benchEventLog(estate, server, rounds, seconds),
+  hostile: async () => await benchHostile(),
+  sample: async (estate, { server }) => [
+    await measureAttestation(estate, server, estate.guests.sample, { connections: 16, seconds }),
+  ],
   resource: async (estate, { server }) => await benchResource(estate, server, seconds, connections),
   record: async (estate) => await benchRecord(estate, rounds, seconds),
   scale: async (estate) => await benchScale(estate, rounds, seconds, rows),

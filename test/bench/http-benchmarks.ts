@@ -1,6 +1,7 @@
 import { type BenchEstate, RESOURCE_PATH } from './bench-estate.ts';
 import { verificationRate } from './crypto-rates.ts';
-import { prepareSampleRequests, prepareSnpRequests } from './guest-requests.ts';
+import { prepareRequests } from './guest-requests.ts';
+import type { Guest } from './guests.ts';
 import { type Measurement, mean } from './measurement.ts';
 import { measureLoad } from './run-load.ts';
 import type { BenchServer } from './server-process.ts';
@@ -16,6 +17,8 @@ const JSON_HEADERS = { 'content-type': 'application/json' };
 const SNP_SHARE = 0.45;
 const RESOURCES_PER_SECOND = 3000;
 const RECORD_SHARE = 0.1;
+/** At so many connections. */
+const QUOTES = { connections: 16, perSecond: 1500, p99: 30 } as const;
 
 /** SNP evidence becomes a token: each request with its own nonce and its own signed report, the chain known. */
 export async function benchSnp(
@@ -27,7 +30,7 @@ export async function benchSnp(
   const measurements: Measurement[] = [];
   for (const connections of connectionCounts) {
     const before = await verificationRate('P-384', 'sha384', 1);
-    const measured = await measureSnp(estate, server, connections, seconds);
+    const measured = await measureAttestation(estate, server, estate.guests.snp, { connections, seconds });
     const limit = mean([before, await verificationRate('P-384', 'sha384', 1)]);
     const share = measured.perSecond / limit;
     const text = `${(share * 100).toFixed(0)} % of the ${Math.round(limit)} P-384 verifications a second`;
@@ -42,43 +45,51 @@ export async function benchSnp(
   return measurements;
 }
 
-export async function measureSnp(
-  { amd, teeKey }: Pick<BenchEstate, 'amd' | 'teeKey'>,
+/** Quotes of Intel's become tokens, the collateral known: each request with its own nonce and its own signed quote. */
+export async function benchQuotes(
+  estate: BenchEstate,
   server: BenchServer,
-  connections: number,
+  tee: 'tdx' | 'sgx',
   seconds: number,
-): Promise<MeasuredLoad> {
-  const warmUp = connections === 1 ? WARM_UP / 5 : WARM_UP;
-  const count = warmUp + seconds * PREPARED_PER_SECOND[connections === 1 ? 'one' : 'many'];
-  const bodies = await prepareSnpRequests(server.address, amd, teeKey, count);
-  return await attestationLoad(
-    `SNP evidence -> token, ${connections} connections`,
-    server,
-    connections,
-    bodies,
-    warmUp,
-  );
-}
-
-export async function benchSample(
-  { teeKey }: BenchEstate,
-  server: BenchServer,
-  seconds: number,
+  connectionCounts: readonly number[],
 ): Promise<readonly Measurement[]> {
-  const count = WARM_UP + seconds * PREPARED_PER_SECOND.many;
-  const bodies = await prepareSampleRequests(server.address, teeKey, count);
-  return [await attestationLoad('sample evidence -> token, 16 connections', server, 16, bodies, WARM_UP)];
+  const measurements: Measurement[] = [];
+  for (const connections of connectionCounts) {
+    const measured = await measureAttestation(estate, server, estate.guests[tee], { connections, seconds });
+    const met = measured.perSecond >= QUOTES.perSecond && measured.p99 < QUOTES.p99;
+    const text = `>= ${QUOTES.perSecond}/s, p99 < ${QUOTES.p99} ms`;
+    measurements.push({ ...measured, ...(connections === QUOTES.connections && { target: { text, met } }) });
+  }
+  return measurements;
 }
 
-async function attestationLoad(
-  name: string,
+/** How much is sent. */
+export interface Extent {
+  readonly connections: number;
+  /** Roughly: so many requests are prepared as are answered in that time. */
+  readonly seconds: number;
+  /** What is to be prepared for each second; else what small evidence needs. */
+  readonly preparedPerSecond?: number;
+}
+
+/** Evidence of a guest becomes a token, again and again. */
+export async function measureAttestation(
+  { teeKey }: Pick<BenchEstate, 'teeKey'>,
   server: BenchServer,
-  connections: number,
-  bodies: readonly string[],
-  warmUp: number,
+  guest: Guest,
+  { connections, seconds, preparedPerSecond }: Extent,
 ): Promise<MeasuredLoad> {
-  const shape = { method: 'POST', path: '/attestation', headers: JSON_HEADERS } as const;
-  return await measureLoad(name, server, { ...shape, connections, warmUp, what: { bodies } });
+  const perSecond = preparedPerSecond ?? PREPARED_PER_SECOND[connections === 1 ? 'one' : 'many'];
+  const warmUp = Math.min(WARM_UP, perSecond) / (connections === 1 ? 5 : 1);
+  const bodies = await prepareRequests(server.address, guest, teeKey, warmUp + seconds * perSecond);
+  return await measureLoad(`${guest.name} -> token, ${connections} connections`, server, {
+    method: 'POST',
+    path: '/attestation',
+    headers: JSON_HEADERS,
+    connections,
+    warmUp,
+    what: { bodies },
+  });
 }
 
 /** A token opens a resource of 1 KiB, which is sealed to a P-256 key. */
@@ -117,8 +128,8 @@ export async function measureResource(
 }
 
 /** A token for the TEE key of the estate, from SNP evidence. */
-export async function fetchToken({ amd, teeKey }: BenchEstate, server: BenchServer): Promise<string> {
-  const [body = ''] = await prepareSnpRequests(server.address, amd, teeKey, 1);
+export async function fetchToken({ guests, teeKey }: BenchEstate, server: BenchServer): Promise<string> {
+  const [body = ''] = await prepareRequests(server.address, guests.snp, teeKey, 1);
   const reply = await fetch(`${server.address}/attestation`, { method: 'POST', headers: JSON_HEADERS, body });
   const text = await reply.text();
   if (!reply.ok) throw new Error(`expected a token, got ${reply.status}: ${text}`);
@@ -145,7 +156,10 @@ export async function benchRecord(
       'audit record, SNP evidence -> token',
       rounds,
       async (which) =>
-        await measureSnp(estate, which === 'changed' ? recording : silent, SATURATING, seconds),
+        await measureAttestation(estate, which === 'changed' ? recording : silent, estate.guests.snp, {
+          connections: SATURATING,
+          seconds,
+        }),
     ),
   ].map((one) => withTarget(one, RECORD_SHARE));
 }

@@ -7,6 +7,8 @@ import type { LoadPlan, LoadResult } from './load.ts';
 import type { Measurement } from './measurement.ts';
 import type { BenchServer } from './server-process.ts';
 
+type MeasuredRates = Required<Pick<Measurement, 'perSecond' | 'p50' | 'p99' | 'serverMicroseconds'>>;
+
 export type Load = Pick<LoadPlan, 'method' | 'path' | 'connections' | 'warmUp'> & {
   readonly headers?: Readonly<Record<string, string>>;
   /** One request again and again, or bodies that are each sent once. */
@@ -23,7 +25,7 @@ export async function measureLoad(
   name: string,
   server: BenchServer,
   load: Load,
-): Promise<Measurement & { readonly perSecond: number; readonly serverMicroseconds: number }> {
+): Promise<Measurement & MeasuredRates> {
   const folder = await mkdtemp(join(tmpdir(), 'verigo-load-'));
   try {
     const plan = await writePlan(folder, server, load);

@@ -3,8 +3,8 @@ import type { BenchEstate } from './bench-estate.ts';
 import {
   compareInTurns,
   fetchToken,
+  measureAttestation,
   measureResource,
-  measureSnp,
   SATURATING,
   withTarget,
 } from './http-benchmarks.ts';
@@ -39,7 +39,11 @@ export async function benchScale(
     await compareInTurns(
       `${what}: SNP evidence -> token`,
       rounds,
-      async (which) => await measureSnp(estate, servers[which], SATURATING, seconds),
+      async (which) =>
+        await measureAttestation(estate, servers[which], estate.guests.snp, {
+          connections: SATURATING,
+          seconds,
+        }),
     ),
   ].map((one) => withTarget(one, AT_MOST));
 }
