@@ -95,13 +95,13 @@ const DIFFERENCES: Readonly<Record<DifferenceName, Explains>> = {
     quote.signatureData.authenticationData.byteLength !== 32 &&
     isRefusal(theirs, /^QE report hash mismatch$/),
 
-  // It takes what we refuse by its form: another vendor's quoting enclave, reserved bytes, what follows a quote, PCKs and PCEs of
-  // other names, identities of version 3.
+  // It takes what we refuse by its form: another vendor's quoting enclave, reserved bytes, what follows a quote, a QE report that
+  // says it is something else, PCKs and PCEs of other names, identities of version 3.
   'forms and names': (ours, theirs) =>
     theirs.kind === 'genuine' &&
     isRefusal(
       ours,
-      /^(?:QE_VENDOR_UNKNOWN|RESERVED_NOT_ZERO|TRAILING_BYTES|QUOTE_TOO_LARGE|QUOTE_BODY_SIZE_MISMATCH|PCK_(?:CHAIN|EXTENSION)_MALFORMED|TCB_INFO_MISMATCH|QE_IDENTITY_VERSION_UNSUPPORTED)$/,
+      /^(?:QE_VENDOR_UNKNOWN|RESERVED_NOT_ZERO|TRAILING_BYTES|QUOTE_TOO_LARGE|QUOTE_BODY_SIZE_MISMATCH|CERTIFICATION_DATA_UNSUPPORTED|PCK_(?:CHAIN|EXTENSION)_MALFORMED|TCB_INFO_MISMATCH|QE_IDENTITY_VERSION_UNSUPPORTED)$/,
     ),
 };
 
