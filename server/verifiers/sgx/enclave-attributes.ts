@@ -3,20 +3,20 @@ import { type BitNames, readNamedBits } from '../../bytes/named-bits.ts';
 
 /** Intel SDM volume 3D, ATTRIBUTES: the bits of its flags by the names of their claims. */
 const ATTRIBUTE_BITS: BitNames = {
-  init: 0n,
-  debug: 1n,
-  mode64bit: 2n,
-  provision_key: 4n,
-  einittoken_key: 5n,
-  cet: 6n,
-  kss: 7n,
-  aex_notify: 10n,
+  init: 0,
+  debug: 1,
+  mode64bit: 2,
+  provision_key: 4,
+  einittoken_key: 5,
+  cet: 6,
+  kss: 7,
+  aex_notify: 10,
 };
 
 /** Intel SDM volume 3D, MISCSELECT: the bits by the names of their claims. */
 const MISC_SELECT_BITS: BitNames = {
-  exinfo: 0n,
-  cpinfo: 1n,
+  exinfo: 0,
+  cpinfo: 1,
 };
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readNamedBits } from '../../../server/bytes/named-bits.ts';
 
-const NAMES = { first: 0n, last: 63n };
+const NAMES = { first: 0, last: 63 };
 
 describe('readNamedBits', () => {
   it.each([
