@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { sha384 } from '../bytes/byte-strings.ts';
 import { fromHex, toHex } from '../bytes/encoding.ts';
 import { CodedError } from '../errors/coded-error.ts';
@@ -6,8 +5,13 @@ import type { Certificate } from '../x509/certificate.ts';
 import { anchorFromSelfSigned, nameOf, requireAuthority, type TrustAnchor } from '../x509/chain.ts';
 import { importP256Key, isP256Key, p256PointOf } from './p256-key.ts';
 
+/** A root of Intel's, and how claims name it: SHA-384 of its uncompressed point, hex (Intel's QVL, `root_key_id`). */
+export interface IntelAnchor extends TrustAnchor {
+  readonly keyId: string;
+}
+
 /** What is believed without proof about Intel. */
-export type IntelAnchors = readonly [TrustAnchor, ...TrustAnchor[]];
+export type IntelAnchors = readonly [IntelAnchor, ...IntelAnchor[]];
 
 export type IntelAnchorErrorCode = 'ANCHORS_EMPTY' | 'ANCHOR_DUPLICATED' | 'ANCHOR_KEY_UNSUPPORTED';
 
@@ -32,7 +36,8 @@ export function intelAnchors(): IntelAnchors {
   const { name, coordinates, notBefore, notAfter } = INTEL_SGX_ROOT_CA;
   const publicKey = importP256Key(fromHex(coordinates));
   if (publicKey === undefined) throw new Error('expected the key of the Intel SGX Root CA on P-256');
-  return [{ name, publicKey, validity: { notBefore: new Date(notBefore), notAfter: new Date(notAfter) } }];
+  const validity = { notBefore: new Date(notBefore), notAfter: new Date(notAfter) };
+  return [withKeyId({ name, publicKey, validity })];
 }
 
 /**
@@ -55,12 +60,11 @@ export function intelAnchorsFromCertificates(certificates: readonly Certificate[
   return [first, ...others];
 }
 
-/** How claims name a root: SHA-384 of its uncompressed point, hex (Intel's QVL, `root_key_id`). */
-export function rootKeyId(root: KeyObject): string {
-  return toHex(sha384(p256PointOf(root)));
+function withKeyId(anchor: TrustAnchor): IntelAnchor {
+  return { ...anchor, keyId: toHex(sha384(p256PointOf(anchor.publicKey))) };
 }
 
-function toAnchor(certificate: Certificate): TrustAnchor {
+function toAnchor(certificate: Certificate): IntelAnchor {
   if (!isP256Key(certificate.publicKey)) {
     throw new IntelAnchorError(
       'ANCHOR_KEY_UNSUPPORTED',
@@ -68,5 +72,5 @@ function toAnchor(certificate: Certificate): TrustAnchor {
     );
   }
   requireAuthority(certificate, 1);
-  return anchorFromSelfSigned(certificate);
+  return withKeyId(anchorFromSelfSigned(certificate));
 }

@@ -1,7 +1,6 @@
 import { toHex } from '../bytes/encoding.ts';
 import type { Claims } from '../claims/claims.ts';
 import type { VerifiedRevocationList } from '../x509/crl.ts';
-import { rootKeyId } from './anchors.ts';
 import type { VerifiedCollateral } from './collateral.ts';
 import type { TcbAppraisal, TcbStanding } from './tcb-appraisal.ts';
 
@@ -31,7 +30,7 @@ export function collateralClaims(collateral: VerifiedCollateral, appraisal: TcbA
     ...numberClaim('pck_crl_num', collateral.pckList),
     ...numberClaim('root_ca_crl_num', collateral.rootList),
     tcb_eval_num: Math.min(tcbInfo.evaluationNumber, qeIdentity.evaluationNumber),
-    root_key_id: rootKeyId(collateral.anchor.publicKey),
+    root_key_id: collateral.anchor.keyId,
     revocation_status: collateral.revocation,
     ...standingClaims(appraisal, ''),
     ...(appraisal.current && standingClaims(appraisal.current, '_current')),

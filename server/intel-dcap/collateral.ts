@@ -1,9 +1,10 @@
 import type { Certificate } from '../x509/certificate.ts';
-import { nameOf, type TrustAnchor, type VerifiedCertificate } from '../x509/chain.ts';
+import { nameOf, type VerifiedCertificate } from '../x509/chain.ts';
 import { isRevoked, type VerifiedRevocationList } from '../x509/crl.ts';
+import type { IntelAnchor } from './anchors.ts';
 import {
   type CollateralDates,
-  datesOf,
+  datesOf as datesOfAll,
   type FreshnessOptions,
   type RevocationStatus,
   requireFresh,
@@ -44,7 +45,7 @@ export interface VerifiedCollateral {
   readonly pckList: VerifiedRevocationList | undefined;
   readonly revocation: RevocationStatus;
   readonly dates: CollateralDates;
-  readonly anchor: TrustAnchor;
+  readonly anchor: IntelAnchor;
 }
 
 /**
@@ -64,6 +65,7 @@ const QE_OF_TEE = { sgx: 'QE', tdx: 'TD_QE' } as const;
 /** What does not depend on the very platform is verified once; dates are compared and serial numbers looked up at each use. */
 export function createCollateralVerifier(options: FreshnessOptions): CollateralVerifier {
   const prover = createCollateralProver();
+  const datesOf = createDates();
   return (raw, subject, at) => {
     const { pck, tee } = subject;
     const tcbInfo = prover.tcbInfo(raw.tcbInfo, pck);
@@ -75,7 +77,7 @@ export function createCollateralVerifier(options: FreshnessOptions): CollateralV
     const signed = [tcbInfo, qeIdentity];
     requireFresh(signed, options, at);
     const revocation = revocationStatusOf([lists.rootList, lists.pckList], options, at);
-    const dates = datesOf(signed, lists, [pck.leaf, pck.intermediate, pck.root]);
+    const dates = datesOf(pck, signed, lists);
     return verified({
       tcbInfo: tcbInfo.value,
       qeIdentity: qeIdentity.value,
@@ -84,6 +86,24 @@ export function createCollateralVerifier(options: FreshnessOptions): CollateralV
       dates,
       anchor: pck.anchor,
     });
+  };
+}
+
+type Dates = (pck: PlatformPck, signed: Parameters<typeof datesOfAll>[0], lists: Lists) => CollateralDates;
+
+/** A platform meets the same collateral again and again. */
+function createDates(): Dates {
+  const known = new WeakMap<
+    PlatformPck,
+    { readonly of: readonly unknown[]; readonly dates: CollateralDates }
+  >();
+  return (pck, signed, lists) => {
+    const of = [...signed, lists.rootList, lists.pckList];
+    const last = known.get(pck);
+    if (last?.of.every((each, index) => each === of[index]) === true) return last.dates;
+    const dates = datesOfAll(signed, lists, [pck.leaf, pck.intermediate, pck.root]);
+    known.set(pck, { of, dates });
+    return dates;
   };
 }
 

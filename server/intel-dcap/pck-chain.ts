@@ -4,15 +4,9 @@ import { bytesEqual, concatBytes, sha256 } from '../bytes/byte-strings.ts';
 import { fromUtf8, toHex } from '../bytes/encoding.ts';
 import { MalformedError } from '../errors/malformed-error.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
-import {
-  nameOf,
-  requireValidAt,
-  type TrustAnchor,
-  type VerifiedCertificate,
-  verifyWholeChain,
-} from '../x509/chain.ts';
+import { nameOf, requireValidAt, type VerifiedCertificate, verifyWholeChain } from '../x509/chain.ts';
 import { splitPem } from '../x509/pem.ts';
-import type { IntelAnchors } from './anchors.ts';
+import type { IntelAnchor, IntelAnchors } from './anchors.ts';
 import { isP256Key, p256PointOf } from './p256-key.ts';
 import { type PckAuthority, type PckExtension, readPckExtension, SGX_EXTENSION } from './pck-certificate.ts';
 import { QuoteError } from './quote-error.ts';
@@ -23,7 +17,7 @@ export interface ProvenPck {
   readonly intermediate: VerifiedCertificate;
   readonly root: VerifiedCertificate;
   /** The anchor whose key the root carries. */
-  readonly anchor: TrustAnchor;
+  readonly anchor: IntelAnchor;
   /** Which authority the intermediate is. */
   readonly ca: PckAuthority;
   readonly extension: PckExtension;
@@ -124,7 +118,7 @@ function requireNames([leaf, intermediate]: PckChain): PckAuthority {
 }
 
 /** The root itself has to be there, not another certificate that it signed. */
-function anchorOf(root: VerifiedCertificate, anchors: IntelAnchors): TrustAnchor {
+function anchorOf(root: VerifiedCertificate, anchors: IntelAnchors): IntelAnchor {
   const point = p256PointOf(root.publicKey);
   const anchor = anchors.find(({ publicKey }) => bytesEqual(p256PointOf(publicKey), point));
   if (anchor === undefined) throw malformed('a trusted root at its end', `'${nameOf(root)}'`);

@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache';
-import { concatBytes, sha256 } from '../bytes/byte-strings.ts';
-import { toHex, toUtf8 } from '../bytes/encoding.ts';
+import { sha256 } from '../bytes/byte-strings.ts';
+import { toHex } from '../bytes/encoding.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { nameOf, type TrustAnchor, type VerifiedCertificate } from '../x509/chain.ts';
 import { parseRevocationList, type VerifiedRevocationList, verifyRevocationList } from '../x509/crl.ts';
+import type { IntelAnchor } from './anchors.ts';
 import type { SignedDocument } from './dcap-collateral.ts';
 import { type SignedMember, verifyDocument } from './document-signature.ts';
 import { type QeIdentity, readQeIdentity } from './qe-identity.ts';
@@ -21,7 +22,7 @@ export interface Proven<T> {
 export interface ProvenRoot {
   readonly root: VerifiedCertificate;
   /** The anchor whose key the root carries. */
-  readonly anchor: TrustAnchor;
+  readonly anchor: IntelAnchor;
 }
 
 /**
@@ -48,6 +49,9 @@ export function createCollateralProver(): CollateralProver {
   const tcbInfos = new LRUCache<string, Proven<TcbInfo>>({ max: MAX_DOCUMENTS });
   const identities = new LRUCache<string, Proven<QeIdentity>>({ max: MAX_DOCUMENTS });
   const lists = new LRUCache<string, VerifiedRevocationList>({ max: MAX_LISTS });
+  const digestOf = createDigests();
+  const documentKey = ({ body, issuerChain }: SignedDocument, root: Certificate): string =>
+    [...[body, ...issuerChain].map(digestOf), root.fingerprint].join('/');
   return {
     tcbInfo: (document, { root, anchor }) =>
       remembered(tcbInfos, documentKey(document, root), () =>
@@ -58,7 +62,7 @@ export function createCollateralProver(): CollateralProver {
         prove(document, 'enclaveIdentity', anchor, readQeIdentity),
       ),
     revocationList: (der, issuer) =>
-      remembered(lists, `${toHex(sha256(der))}/${issuer.fingerprint}`, () => proveList(der, issuer)),
+      remembered(lists, `${digestOf(der)}/${issuer.fingerprint}`, () => proveList(der, issuer)),
   };
 }
 
@@ -70,11 +74,14 @@ function remembered<T extends object>(cache: LRUCache<string, T>, key: string, p
   return proven;
 }
 
-/** Lengths are part of what is hashed, so that no other documents and certificates have the same bytes in a row. */
-function documentKey({ body, issuerChain }: SignedDocument, root: Certificate): string {
-  const parts = [body, ...issuerChain];
-  const lengths = toUtf8(parts.map((part) => part.byteLength).join(' '));
-  return `${toHex(sha256(concatBytes(lengths, ...parts)))}/${root.fingerprint}`;
+/** The store hands out the same byte strings again and again, which nobody writes into: each is hashed once. */
+function createDigests(): (bytes: Uint8Array) => string {
+  const digests = new WeakMap<Uint8Array, string>();
+  return (bytes) => {
+    const digest = digests.get(bytes) ?? toHex(sha256(bytes));
+    digests.set(bytes, digest);
+    return digest;
+  };
 }
 
 function prove<T>(

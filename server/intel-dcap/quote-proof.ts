@@ -1,15 +1,12 @@
 import { bytesEqual } from '../bytes/byte-strings.ts';
 import { fromHex, toHex } from '../bytes/encoding.ts';
 import type { IntelAnchors } from './anchors.ts';
+import { createAttestationKeyProver } from './attestation-key.ts';
 import type { EnclaveReport } from './enclave-report.ts';
 import { createPckChainProver, type ProvenPck } from './pck-chain.ts';
 import type { Quote } from './quote.ts';
 import { QuoteError } from './quote-error.ts';
-import {
-  requireAttestationKeyBound,
-  verifyQeReportSignature,
-  verifyQuoteSignature,
-} from './quote-signature.ts';
+import { verifyQuoteSignature } from './quote-signature.ts';
 
 declare const proof: unique symbol;
 
@@ -38,12 +35,11 @@ const INTEL = fromHex('939a7233f79c4ca9940a0db3957f0607');
 /** Proves that a quote comes from a quoting enclave on a platform of Intel's. */
 export function createQuoteProver({ anchors }: QuoteProverOptions): QuoteProver {
   const provePckChain = createPckChainProver(anchors);
+  const proveAttestationKey = createAttestationKeyProver();
   return async (quote, at) => {
     requireIntelsQe(quote);
     const pck = provePckChain(quote.signatureData.pckChain, at);
-    await verifyQeReportSignature(quote, pck);
-    requireAttestationKeyBound(quote);
-    await verifyQuoteSignature(quote);
+    await verifyQuoteSignature(quote, await proveAttestationKey(quote, pck));
     return proven(quote, pck);
   };
 }

@@ -1,7 +1,6 @@
 import { type KeyObject, verify } from 'node:crypto';
 import { bytesEqual, concatBytes, padTo, sha256 } from '../bytes/byte-strings.ts';
 import { ecdsaSignatureToDer } from '../bytes/ecdsa-signature.ts';
-import { importP256Key } from './p256-key.ts';
 import type { ProvenPck } from './pck-chain.ts';
 import type { Quote } from './quote.ts';
 import { QuoteError } from './quote-error.ts';
@@ -36,18 +35,11 @@ export function requireAttestationKeyBound({ signatureData }: Quote): void {
   );
 }
 
-/**
- * Checks that the attestation key signed the quote, header and body.
- * Throws QuoteError ATTESTATION_KEY_MALFORMED, QUOTE_SIGNATURE_INVALID.
- */
-export async function verifyQuoteSignature({ header, signedBytes, signatureData }: Quote): Promise<void> {
-  const attestationKey = importP256Key(signatureData.attestationKey);
-  if (attestationKey === undefined) {
-    throw new QuoteError(
-      'ATTESTATION_KEY_MALFORMED',
-      'expected an attestation key that is a point of P-256, got none',
-    );
-  }
+/** Checks that the attestation key signed the quote, header and body. Throws QuoteError QUOTE_SIGNATURE_INVALID. */
+export async function verifyQuoteSignature(
+  { header, signedBytes, signatureData }: Quote,
+  attestationKey: KeyObject,
+): Promise<void> {
   const { hash } = header.algorithm;
   if (await isSignedBy(attestationKey, hash, signedBytes, signatureData.signature)) return;
   throw new QuoteError(

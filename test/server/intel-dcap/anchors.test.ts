@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { intelAnchors, intelAnchorsFromCertificates, rootKeyId } from '../../../server/intel-dcap/anchors.ts';
+import { intelAnchors, intelAnchorsFromCertificates } from '../../../server/intel-dcap/anchors.ts';
 import { type Certificate, parseCertificate } from '../../../server/x509/certificate.ts';
 import { createFakeIntel, type FakeIntel, sharedFakeIntel } from '../../fakes/fake-intel.ts';
 
@@ -16,7 +16,7 @@ describe('intelAnchors', () => {
     const anchors = intelAnchors();
     expect(anchors.map(({ name }) => name)).toEqual(['Intel SGX Root CA']);
     // Intel's QVL, root_key_id of every platform.
-    expect(rootKeyId(anchors[0].publicKey)).toBe(
+    expect(anchors[0].keyId).toBe(
       '46e403bd34f05a3f2817ab9badcaacc7ffc98e0f261008cd30dae936cace18d5dcf58eef31463613de1570d516200993',
     );
   });
@@ -26,10 +26,12 @@ describe('intelAnchorsFromCertificates', () => {
   it('takes self-signed authorities', async () => {
     const other = await createFakeIntel();
     const anchors = intelAnchorsFromCertificates([rootOf(intel), rootOf(other)]);
-    expect(anchors.map(({ publicKey }) => rootKeyId(publicKey))).toEqual([
-      rootKeyId(rootOf(intel).publicKey),
-      rootKeyId(rootOf(other).publicKey),
+    expect(anchors.map(({ publicKey }) => publicKey)).toEqual([
+      rootOf(intel).publicKey,
+      rootOf(other).publicKey,
     ]);
+    expect(anchors[0].keyId).toMatch(/^[0-9a-f]{96}$/);
+    expect(anchors[1]?.keyId).not.toBe(anchors[0].keyId);
     expect(anchors[0].validity).toEqual(rootOf(intel).validity);
   });
 

@@ -47,6 +47,43 @@ describe('createQuoteProver', () => {
     await expect(prove(await intel.quote(options))).resolves.toBeDefined();
   });
 
+  it.each<[string, string, FakeQuoteOptions]>(
+    [
+      [
+        'the attestation key',
+        'ATTESTATION_KEY_NOT_BOUND',
+        { attestationKey: coordinatesOf(STRANGER.publicKey) },
+      ],
+      ['the authentication data', 'ATTESTATION_KEY_NOT_BOUND', { authenticationData: filled(32, 1) }],
+      ['the signature of the QE report', 'QE_REPORT_SIGNATURE_INVALID', { qeReportSignature: filled(64, 1) }],
+      ['the QE report', 'QE_REPORT_SIGNATURE_INVALID', { qeReport: filled(384, 0) }],
+      ['the signature', 'QUOTE_SIGNATURE_INVALID', { signature: filled(64, 1) }],
+    ].map(
+      ([what, code, signatureData]) => [what, code, { signatureData }] as [string, string, FakeQuoteOptions],
+    ),
+  )('proves a platform once, and refuses %s of another with %s after that', async (_what, code, options) => {
+    const proveQuote = createQuoteProver({ anchors: intel.anchors });
+    const { qeReport, qeReportSignature } = parseQuote(await intel.quote()).signatureData;
+    const same = { signatureData: { qeReport: qeReport.bytes, qeReportSignature } };
+    for (const reportData of [filled(64, 1), filled(64, 2)]) {
+      const quote = parseQuote(await intel.quote({ ...same, td: { reportData } }));
+      await expect(proveQuote(quote, NOW)).resolves.toMatchObject({ quote });
+    }
+    const signatureData = { ...same.signatureData, ...options.signatureData };
+    const changed = parseQuote(await intel.quote({ signatureData }));
+    await expect(proveQuote(changed, NOW)).rejects.toMatchObject({ name: 'QuoteError', code });
+  });
+
+  it('does not take what one platform vouches for as vouched for by another', async () => {
+    const proveQuote = createQuoteProver({ anchors: intel.anchors });
+    const first = parseQuote(await intel.quote());
+    await proveQuote(first, NOW);
+    const { qeReport, qeReportSignature } = first.signatureData;
+    const signatureData = { qeReport: qeReport.bytes, qeReportSignature };
+    const other = parseQuote(await intel.quote({ pck: await intel.pck(), signatureData }));
+    await expect(proveQuote(other, NOW)).rejects.toMatchObject({ code: 'QE_REPORT_SIGNATURE_INVALID' });
+  });
+
   it.each<[string, string, FakeQuoteOptions]>([
     ['another vendor', 'QE_VENDOR_UNKNOWN', { header: { qeVendorId: filled(16, 0) } }],
     [

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { KeyObject } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { intelAnchorsFromCertificates } from '../../../server/intel-dcap/anchors.ts';
 import { createCollateralVerifier, type PlatformPck } from '../../../server/intel-dcap/collateral.ts';
 import type { DcapCollateral } from '../../../server/intel-dcap/dcap-collateral.ts';
 import type { QeReport } from '../../../server/intel-dcap/qe-identity.ts';
@@ -10,7 +11,7 @@ import {
   type TcbAppraisal,
   type TdTcbReport,
 } from '../../../server/intel-dcap/tcb-appraisal.ts';
-import { anchorFromSelfSigned, verifyChain } from '../../../server/x509/chain.ts';
+import { verifyChain } from '../../../server/x509/chain.ts';
 import {
   FAKE_PLATFORM,
   FAKE_QE,
@@ -66,7 +67,7 @@ export async function createTestIntel(
   });
   const { name = 'Intel SGX TCB Signing', ...signerOptions } = options.signer ?? {};
   const signer = await issue(name, { issuer: root, authority: undefined, serial: '0d', ...signerOptions });
-  const anchor = anchorFromSelfSigned(root.certificate);
+  const [anchor] = intelAnchorsFromCertificates([root.certificate]);
   const chain = [leaf, intermediate, root].map(({ certificate }) => certificate);
   const [first, second, third] = [0, 1, 2].map((start) => {
     const [one, ...others] = chain.slice(start);
