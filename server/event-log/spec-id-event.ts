@@ -1,5 +1,5 @@
 import type { ByteReader } from '../bytes/byte-reader.ts';
-import { bytesEqual } from '../bytes/byte-strings.ts';
+import { bytesEqual, isFilledWith } from '../bytes/byte-strings.ts';
 import { toUtf8 } from '../bytes/encoding.ts';
 import { type DigestAlgorithm, findDigestAlgorithm } from './digest-algorithm.ts';
 import { EventLogError } from './event-log-error.ts';
@@ -28,8 +28,10 @@ export function readSpecIdEvent(reader: ByteReader): AlgorithmTable {
 }
 
 function readAlgorithms(event: ByteReader): AlgorithmTable {
-  if (!bytesEqual(event.bytes(SIGNATURE.byteLength), SIGNATURE)) {
-    throw malformed('a first event with the signature "Spec ID Event03", got another');
+  const signature = event.bytes(SIGNATURE.byteLength);
+  // Guests of Confidential Containers whose firmware has no log begin one themselves, and leave the signature blank.
+  if (!bytesEqual(signature, SIGNATURE) && !isFilledWith(signature, 0)) {
+    throw malformed('a first event with the signature "Spec ID Event03", or a blank one, got another');
   }
   event.bytes(4); // platformClass
   event.bytes(4); // specVersionMinor, specVersionMajor, specErrata, uintnSize

@@ -48,6 +48,11 @@ describe('parseEventLog', () => {
     expect(parseEventLog(fakeEventLog({ ...three, padding: [length, value] })).records).toHaveLength(3);
   });
 
+  it('reads a log whose first event has a blank signature, as guests write it that begin one themselves', () => {
+    const log = fakeEventLog({ ...three, signature: '\0'.repeat(16) });
+    expect(parseEventLog(log).records).toHaveLength(3);
+  });
+
   it('takes a record of register 0 and type 0 for what it is', () => {
     const log = fakeEventLog({ records: [{ index: 0, type: 0 }, { index: 1 }], padding: [64, 0] });
     expect(parseEventLog(log).records.map(({ index }) => index)).toEqual([0, 1]);
@@ -56,6 +61,7 @@ describe('parseEventLog', () => {
   it.each<[string, string, FakeLog]>([
     ['a first event of another type', 'EVENT_LOG_HEADER_MALFORMED', { headerType: 4 }],
     ['another signature', 'EVENT_LOG_HEADER_MALFORMED', { signature: 'Spec ID Event02\0' }],
+    ['a signature of blanks', 'EVENT_LOG_HEADER_MALFORMED', { signature: ' '.repeat(16) }],
     ['a table without algorithms', 'EVENT_LOG_HEADER_MALFORMED', { table: [] }],
     ['a digest that is too short for its algorithm', 'EVENT_LOG_HEADER_MALFORMED', { table: [[0xc, 32]] }],
     ['a digest of no bytes', 'EVENT_LOG_HEADER_MALFORMED', { table: [[0xc, 0]] }],
