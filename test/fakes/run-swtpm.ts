@@ -19,6 +19,8 @@ export function hasSwtpm(): boolean {
 
 /** A TPM 2.0 in software, in a folder of its own, that answers the real tools. */
 export interface Swtpm {
+  /** Where it listens, as the tools' TPM2TOOLS_TCTI has it. */
+  readonly tcti: string;
   /** Runs `tpm2_<name>` with these words, inside of its folder. */
   tool(name: string, ...words: readonly string[]): Promise<string>;
   read(file: string): Promise<Buffer>;
@@ -38,12 +40,14 @@ export async function startSwtpm(): Promise<Swtpm> {
     { stdio: 'ignore' },
   );
   await untilThere(`${socket}.ctrl`, child);
-  const env = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${socket}` };
+  const tcti = `swtpm:path=${socket}`;
+  const env = { ...process.env, TPM2TOOLS_TCTI: tcti };
   const tool = async (name: string, ...words: readonly string[]): Promise<string> => {
     const { stdout } = await run(`tpm2_${name}`, words, { cwd: folder, env, timeout: TOOL_TIMEOUT_MS });
     return stdout;
   };
   return {
+    tcti,
     async tool(name, ...words) {
       const output = await tool(name, ...words);
       // There is room for three objects, and no resource manager to make more.
