@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** Equality in constant time for equal lengths; different lengths are different. */
 export function bytesEqual(left: Uint8Array, right: Uint8Array): boolean {
@@ -42,9 +42,9 @@ export function carries(field: Uint8Array, expected: Uint8Array): boolean {
 }
 
 export function sha256(bytes: Uint8Array | string): Uint8Array {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
 
 export function sha384(bytes: Uint8Array | string): Uint8Array {
-  return createHash('sha384').update(bytes).digest();
+  return hash('sha384', bytes, 'buffer');
 }
