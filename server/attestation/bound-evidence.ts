@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../bytes/byte-strings.ts';
 import { fromBase64Url, fromUtf8, toHex } from '../bytes/encoding.ts';
 import type { Json } from '../claims/claims.ts';
 import { isTee, type Tee } from '../evidence/tee.ts';
@@ -43,7 +43,7 @@ export function parseBoundEvidence(request: VerificationRequest, verifiers: Veri
     verifier,
     isSimulated: verifiers.isSimulated(tee),
     evidence: parseJsonWithBigInts(fromUtf8(bytes)),
-    sha256: toHex(createHash('sha256').update(bytes).digest()),
+    sha256: toHex(sha256(bytes)),
     expected: { reportData: runtimeData.reportData, initDataDigest: initData.digest },
     runtimeData,
     initDataClaims: initData.claims,

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { toHex } from '../bytes/encoding.ts';
+import { randomUUID } from 'node:crypto';
 import { createGroupCommit } from '../storage/group-commit.ts';
 import type { Decision, DecisionLog } from './decision.ts';
 
 const MAX_WAITING = 20_000;
 const MAX_BATCH = 500;
+/** In the text of a UUID: the hyphen in front of what follows the version's part. */
+const VARIANT_START = 18;
 
 /** A decision log that can be closed: what was recorded is durable, what comes later is refused. */
 export interface ClosableDecisionLog extends DecisionLog {
@@ -51,8 +52,7 @@ function createIds(): (at: Date) => string {
     }
     const time = last.toString(16).padStart(12, '0');
     const sequence = counter.toString(16).padStart(3, '0');
-    const random = toHex(randomBytes(8));
-    const variant = (0x8 | (Number.parseInt(random.slice(0, 1), 16) & 0x3)).toString(16);
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence}-${variant}${random.slice(1, 4)}-${random.slice(4)}`;
+    const random = randomUUID().slice(VARIANT_START); // variant and rand_b are those of version 4
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence}${random}`;
   };
 }
