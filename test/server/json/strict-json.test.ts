@@ -23,6 +23,7 @@ describe('parseJson', () => {
     ['a key twice, further down', '[{"x":{"b":[1,{"c":1}],"d":2,"b":3}}]', 'JSON_DUPLICATE_KEY'],
     ['a key twice in two spellings', String.raw`{"a":1,"\u0061":2}`, 'JSON_DUPLICATE_KEY'],
     ['a key twice behind an escaped quote', String.raw`{"a\"":"}","a\"":2}`, 'JSON_DUPLICATE_KEY'],
+    ['a key twice, with space in front of its colon', '{"a"\n:1,"a"\t :2}', 'JSON_DUPLICATE_KEY'],
     ['__proto__', '{"__proto__":{}}', 'JSON_FORBIDDEN_KEY'],
     ['constructor, spelt with an escape', String.raw`{"constr\u0075ctor":1}`, 'JSON_FORBIDDEN_KEY'],
     ['65 levels', '['.repeat(65) + ']'.repeat(65), 'JSON_TOO_DEEP'],
@@ -34,6 +35,7 @@ describe('parseJson', () => {
   it('takes 64 levels, equal keys in different objects, and braces inside strings', () => {
     expect(() => parseJson('['.repeat(64) + ']'.repeat(64))).not.toThrow();
     expect(parseJson('[{"a":1},{"a":2}]')).toEqual([{ a: 1 }, { a: 2 }]);
+    expect(parseJson('{"a":"a","b":["a","b"],"c":"a"}')).toEqual({ a: 'a', b: ['a', 'b'], c: 'a' });
     expect(parseJson(String.raw`{"a":"{\"a\":1,","b":"\\"}`)).toEqual({ a: '{"a":1,', b: '\\' });
   });
 
