@@ -4,12 +4,15 @@ import { resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { loadAdminKey, mintAdminToken } from './admin/admin-key.ts';
+import { inspectAzSnpEvidence, inspectAzTdxEvidence } from './cli/azure-evidence.ts';
 import type { CommandServices } from './cli/command-io.ts';
 import { runCommandLine } from './cli/command-line.ts';
+import { inspectEventLog } from './cli/event-log.ts';
 import { inspectSampleEvidence } from './cli/sample-evidence.ts';
 import { inspectSgxEvidence } from './cli/sgx-evidence.ts';
 import { inspectSnpEvidence } from './cli/snp-evidence.ts';
 import { inspectTdxEvidence } from './cli/tdx-evidence.ts';
+import { inspectTpmEvidence } from './cli/tpm-evidence.ts';
 import { systemClock } from './clock.ts';
 import { createOpaFinder } from './policy/find-opa.ts';
 import { testPolicies } from './policy/test-policies.ts';
@@ -45,10 +48,15 @@ const services: CommandServices = {
       resolve(policyFolder, 'capabilities.json'),
       resolve(folder),
     ),
+  // The first that can read it wins. What wraps evidence of another kind comes before that; sample reads almost anything.
   inspectors: {
+    'az-snp-vtpm': inspectAzSnpEvidence,
+    'az-tdx-vtpm': inspectAzTdxEvidence,
+    tpm: inspectTpmEvidence,
     snp: inspectSnpEvidence,
     tdx: inspectTdxEvidence,
     sgx: inspectSgxEvidence,
+    'event-log': inspectEventLog,
     sample: inspectSampleEvidence,
   },
 };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { fromUtf8 } from '../bytes/encoding.ts';
-import type { JsonObject } from '../claims/claims.ts';
+import type { Json, JsonObject } from '../claims/claims.ts';
 import { CodedError } from '../errors/coded-error.ts';
 import { parseJsonWithBigInts } from '../json/strict-json.ts';
 import { CommandError } from './command-error.ts';
@@ -31,7 +31,7 @@ export function addEvidenceCommands(program: Command, io: CommandIo): void {
       const invocation = createInvocation(io, command);
       const { tee: named } = optionsSchema.parse(command.opts());
       const { tee, claims } = inspect(io, evidenceOf(await readInput(io, file)), named);
-      const rows = Object.entries(claims).map(([name, value]) => [name, cell(value, MAX_SHOWN)]);
+      const rows = leavesOf(claims).map(([name, value]) => [name, cell(value, MAX_SHOWN)]);
       invocation.note('note: nothing of this has been verified');
       invocation.print({ json: { tee, verified: false, claims }, text: table(['TEE', tee], rows) });
     });
@@ -43,6 +43,21 @@ function evidenceOf(bytes: Uint8Array): EvidenceFile {
   if (first !== OPEN_BRACE) return { form: 'bytes', bytes };
   const parse = (text: string): unknown => parseJsonWithBigInts(text);
   return { form: 'json', document: parseInput(fromUtf8(bytes), 'as evidence', parse) };
+}
+
+/** One line a value: members of members by dotted names, lists of objects by their places. */
+function leavesOf(claims: JsonObject, path = ''): readonly (readonly [name: string, value: Json])[] {
+  return Object.entries(claims).flatMap(([name, value]) => {
+    const isBranch = isObject(value) && Object.keys(value).length > 0;
+    const isListOfObjects = Array.isArray(value) && value.length > 0 && value.every(isObject);
+    return isBranch || isListOfObjects
+      ? leavesOf(value as JsonObject, `${path}${name}.`)
+      : [[`${path}${name}`, value] as const];
+  });
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function inspect(

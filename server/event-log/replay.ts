@@ -8,6 +8,7 @@ import { EV_NO_ACTION } from './event-types.ts';
 /** SHA-1 digests can be read, but prove nothing. */
 export type ReplayAlgorithm = keyof typeof REGISTER_BYTES;
 const REGISTER_BYTES = { sha256: 32, sha384: 48, sha512: 64, sm3: 32 } as const;
+export const REPLAY_ALGORITHMS: readonly ReplayAlgorithm[] = ['sha256', 'sha384', 'sha512', 'sm3'];
 
 /** By the index that the records carry. */
 export type RegisterValues = ReadonlyMap<number, Uint8Array>;

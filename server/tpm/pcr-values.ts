@@ -20,10 +20,7 @@ export function provePcrValues(
   values: readonly Uint8Array[],
   quoted: { readonly digest: Uint8Array; readonly hash: TpmHash },
 ): ReadonlyMap<TpmHash, PcrValues> {
-  const count = selectedCount(selection);
-  if (count === 0) throw mismatch('a quote that covers PCRs', 'an empty selection');
-  if (count !== values.length) throw mismatch(`${count} PCR values, as the quote covers`, `${values.length}`);
-  const banks = assign(selection, values);
+  const banks = numberPcrValues(selection, values);
   if (!bytesEqual(digest(quoted.hash, ...values), quoted.digest)) {
     throw new TpmError(
       'PCR_DIGEST_MISMATCH',
@@ -33,7 +30,14 @@ export function provePcrValues(
   return banks;
 }
 
-function assign(selection: PcrSelection, values: readonly Uint8Array[]): ReadonlyMap<TpmHash, PcrValues> {
+/** The values by their banks and numbers, proven or not. Throws TpmError PCR_SELECTION_MISMATCH. */
+export function numberPcrValues(
+  selection: PcrSelection,
+  values: readonly Uint8Array[],
+): ReadonlyMap<TpmHash, PcrValues> {
+  const count = selectedCount(selection);
+  if (count === 0) throw mismatch('a quote that covers PCRs', 'an empty selection');
+  if (count !== values.length) throw mismatch(`${count} PCR values, as the quote covers`, `${values.length}`);
   const remaining = values.values();
   return new Map(
     selection.map(({ bank, indices }) => [

@@ -2,6 +2,7 @@ import type { Claims } from '../../claims/claims.ts';
 import type { AzureEvidenceVersion } from '../../tpm/azure-evidence.ts';
 import { proveVtpm, readHclReport, requireReportData, requireVersion } from '../../tpm/azure-vtpm.ts';
 import type { Verifier } from '../verifier.ts';
+import { azTdxClaims } from './claims.ts';
 import { readAzTdxEvidence } from './evidence.ts';
 
 /**
@@ -37,10 +38,4 @@ export function createAzTdxVtpmVerifier(options: AzTdxVtpmVerifierOptions): Veri
       return [{ class: 'cpu', claims: azTdxClaims(td.claims, vtpm) }];
     },
   };
-}
-
-/** What the vTPM says stands in the place of what the hardware says, even where a quote leaves PCR 8 out. */
-function azTdxClaims(tdx: Claims, vtpm: Claims): Claims {
-  const kept = Object.entries(tdx).filter(([name]) => name !== 'report_data' && name !== 'init_data');
-  return { ...Object.fromEntries(kept), ...vtpm };
 }

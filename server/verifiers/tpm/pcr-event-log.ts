@@ -21,11 +21,12 @@ export const replayPcrEventLog: ReplayEventLog = (bytes, pcrs, algorithm) => {
   const log = parseEventLog(bytes);
   const logged = new Set(log.records.filter(({ type }) => type !== EV_NO_ACTION).map(({ index }) => index));
   const expected = new Map([...pcrs].filter(([index]) => logged.has(index)));
-  verifyReplay(log, algorithm, expected, { initialValues: initialValues(log, algorithm) });
+  verifyReplay(log, algorithm, expected, { initialValues: initialPcrValues(log, algorithm) });
   return { uefi_event_logs: eventLogClaims(log) };
 };
 
-function initialValues(log: EventLog, algorithm: ReplayAlgorithm): RegisterValues {
+/** What PCRs hold before the first record of a log, where that is not zeros. */
+export function initialPcrValues(log: EventLog, algorithm: ReplayAlgorithm): RegisterValues {
   const size = DIGEST_BYTES[algorithm];
   const values = new Map<number, Uint8Array>(
     DYNAMIC_PCRS.map((index) => [index, new Uint8Array(size).fill(0xff)]),
