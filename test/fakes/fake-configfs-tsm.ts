@@ -99,26 +99,20 @@ class Entry implements FakeTsmEntry {
   }
 
   read(attribute: string): Uint8Array {
-    switch (attribute) {
-      case 'provider':
-        return Buffer.from(`${this.#options.provider}\n`);
-      case 'generation':
-        return Buffer.from(`${this.#writeGeneration}\n`);
-      case 'privlevel_floor':
-        if (this.#options.privilegeFloor === undefined) throw systemError('ENOENT');
-        return Buffer.from(`${this.#options.privilegeFloor}\n`);
-      case 'outblob':
-        return this.#report().outblob;
-      case 'auxblob':
-        if (this.#options.hasAuxblob !== true) throw systemError('ENOENT');
-        return this.#report().auxblob ?? new Uint8Array();
-      case 'inblob':
-        throw systemError('EACCES');
-      case 'privlevel':
-        throw systemError(this.#options.privilegeFloor === undefined ? 'ENOENT' : 'EACCES');
-      default:
-        throw systemError('ENOENT');
-    }
+    if (attribute === 'inblob') throw systemError('EACCES');
+    if (attribute === 'outblob') return this.#report().outblob;
+    if (attribute === 'provider') return Buffer.from(`${this.#options.provider}\n`);
+    if (attribute === 'generation') return Buffer.from(`${this.#writeGeneration}\n`);
+    return this.#readOptional(attribute);
+  }
+
+  /** What not every driver shows. */
+  #readOptional(attribute: string): Uint8Array {
+    const { privilegeFloor: floor, hasAuxblob = false } = this.#options;
+    if (attribute === 'privlevel_floor' && floor !== undefined) return Buffer.from(`${floor}\n`);
+    if (attribute === 'privlevel' && floor !== undefined) throw systemError('EACCES');
+    if (attribute === 'auxblob' && hasAuxblob) return this.#report().auxblob ?? new Uint8Array();
+    throw systemError('ENOENT');
   }
 
   write(attribute: string, bytes: Uint8Array): void {

@@ -10,7 +10,7 @@ export interface FakeRtmrs {
 }
 
 export function createFakeRtmrs(): FakeRtmrs {
-  const values = Array.from({ length: 4 }, () => new Uint8Array(48));
+  const values: Uint8Array[] = Array.from({ length: 4 }, () => new Uint8Array(48));
   return {
     values: () => [...values],
     set: (register, value) => {

@@ -22,6 +22,7 @@ type ReadEndorsement = (report: StoredHclReport, metadata: MetadataService) => P
 const EVIDENCE_VERSION = 2;
 /** The attestation key of Azure's vTPM. */
 const KEY_HANDLE = '0x81000003';
+const KEY_SCHEME = { scheme: 'rsassa', hash: 'sha256' } as const;
 const USER_DATA_BYTES = 64;
 const TD_REPORT_BYTES = 1024;
 
@@ -59,6 +60,7 @@ function createAzureAttester(
       }
       const quote = await quotePcrs(tools, {
         keyHandle: KEY_HANDLE,
+        scheme: KEY_SCHEME,
         extraData: reportData,
         signatureForm: 'plain',
       });

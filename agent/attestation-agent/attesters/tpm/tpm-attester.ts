@@ -6,6 +6,7 @@ import { specIdHeader } from '../../event-log/spec-id-header.ts';
 import { type EvidenceDocument, EvidenceError } from '../../evidence-provider.ts';
 import type { Attester } from '../attester.ts';
 import { bindByPcr } from './init-data-pcr.ts';
+import { signingSchemeOf } from './signing-scheme.ts';
 import { quotePcrs, type TpmQuoteParts } from './tpm-quote.ts';
 import type { TpmTools } from './tpm-tools.ts';
 
@@ -34,13 +35,16 @@ export function createTpmAttester(options: TpmAttesterOptions): Attester {
     reportDataBytes: 'exact',
     async evidence(reportData) {
       const extraData = extraDataOf(reportData);
+      const { area, spki } = await readKey(tools, keyHandle);
+      const request = { keyHandle, extraData, scheme: signingSchemeOf(area), signatureForm: 'tss' } as const;
       const { quote, eventLog } = await log.whileUnchanged(async (records) => ({
-        quote: await quotePcrs(tools, { keyHandle, extraData, signatureForm: 'tss' }),
+        quote: await quotePcrs(tools, request),
         eventLog: records,
       }));
       return {
         tpm_quote: quoteDocument(quote),
-        ...(await readKey(tools, keyHandle)),
+        ak_public: toBase64(spki),
+        ak_tpm_public: toBase64(area),
         ...certificateMember(options.keyCertificates),
         ...eventLogMember(eventLog),
       };
@@ -69,12 +73,15 @@ function quoteDocument({ message, signature, pcrs }: TpmQuoteParts): EvidenceDoc
   return { signature: toBase64(signature), message: toBase64(message), pcrs: pcrs.map(toHex) };
 }
 
-async function readKey(tools: TpmTools, keyHandle: string): Promise<EvidenceDocument> {
+async function readKey(
+  tools: TpmTools,
+  keyHandle: string,
+): Promise<{ readonly spki: Uint8Array; readonly area: Uint8Array }> {
   return await tools.task(async (task) => {
     await task.run('readpublic', '-c', keyHandle, '-f', 'pem', '-o', await task.output('pem'));
     await task.run('readpublic', '-c', keyHandle, '-f', 'tss', '-o', await task.output('area'));
     const spki = createPublicKey(fromUtf8(await task.read('pem'))).export({ type: 'spki', format: 'der' });
-    return { ak_public: toBase64(spki), ak_tpm_public: toBase64(await task.read('area')) };
+    return { spki, area: await task.read('area') };
   });
 }
 

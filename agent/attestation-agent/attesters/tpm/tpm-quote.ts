@@ -1,5 +1,6 @@
 import { toHex } from '../../../../server/bytes/encoding.ts';
 import { AttesterError } from '../attester-error.ts';
+import type { SigningScheme } from './signing-scheme.ts';
 import type { TpmTools } from './tpm-tools.ts';
 
 /** A quote of all 24 PCRs of the SHA-256 bank. */
@@ -17,6 +18,7 @@ export interface TpmQuoteRequest {
   readonly keyHandle: string;
   /** What the TPM signs besides: at most as many bytes as its largest digest and two, 34 to 66. */
   readonly extraData: Uint8Array;
+  readonly scheme: SigningScheme;
   /** `tss`: TPMT_SIGNATURE; `plain`: of an RSA key the bytes of its signature. */
   readonly signatureForm: 'tss' | 'plain';
 }
@@ -26,14 +28,15 @@ const PCR_BYTES = 32;
 
 /** TPM2_Quote over the SHA-256 bank. Throws AttesterError TPM_FAILED, TPM_TOOLS_UNAVAILABLE, TPM_DEADLINE_EXCEEDED. */
 export async function quotePcrs(tools: TpmTools, request: TpmQuoteRequest): Promise<TpmQuoteParts> {
-  const { keyHandle, extraData, signatureForm } = request;
+  const { keyHandle, extraData, signatureForm, scheme } = request;
   return await tools.task(async (task) => {
     const message = await task.output('message');
     const signature = await task.output('signature');
     const values = await task.output('values');
     const nonce = extraData.byteLength === 0 ? [] : ['-q', toHex(extraData)];
     const files = ['-m', message, '-s', signature, '-f', signatureForm, '-o', values, '-F', 'values'];
-    await task.run('quote', '-c', keyHandle, '-l', 'sha256:all', ...nonce, ...files);
+    const kind = ['--scheme', scheme.scheme, '-g', scheme.hash];
+    await task.run('quote', '-c', keyHandle, '-l', 'sha256:all', ...kind, ...nonce, ...files);
     return {
       message: await task.read(message),
       signature: await task.read(signature),

@@ -127,13 +127,22 @@ describe('createTdxAttester', () => {
   it.each([
     [
       'a log of the firmware that breaks off',
-      async () => await writeFile(join(folder, 'CCEL'), fakeEventLog().subarray(0, -1)),
+      async () => {
+        await writeFile(join(folder, 'CCEL'), fakeEventLog().subarray(0, -1));
+      },
     ],
     [
       'one that is beyond any size',
-      async () => await writeFile(join(folder, 'CCEL'), new Uint8Array(1024 * 1024 + 1)),
+      async () => {
+        await writeFile(join(folder, 'CCEL'), new Uint8Array(1024 * 1024 + 1));
+      },
     ],
-    ['one that cannot be read', async () => await mkdir(join(folder, 'CCEL'))],
+    [
+      'one that cannot be read',
+      async () => {
+        await mkdir(join(folder, 'CCEL'));
+      },
+    ],
   ])('refuses %s', async (_what, prepare) => {
     await prepare();
     await expect(evidenceFor(attesterWith(), reportData)).rejects.toMatchObject({

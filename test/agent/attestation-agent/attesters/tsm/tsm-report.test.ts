@@ -161,7 +161,9 @@ describe('createTsmReporter', () => {
     const tsm = fakeConfigfsTsm({ provider: 'tdx_guest' });
     const fileSystem: ConfigFileSystem = {
       ...tsm.fileSystem,
-      rmdir: async () => await Promise.reject(systemError('EPERM')),
+      rmdir: async () => {
+        await Promise.reject(systemError('EPERM'));
+      },
     };
     const report = createTsmReporter({ fileSystem }).report({ provider: 'tdx_guest', reportData });
     await expect(report).rejects.toMatchObject({ code: 'TSM_FAILED' });
