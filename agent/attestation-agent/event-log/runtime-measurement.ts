@@ -1,3 +1,4 @@
+import { createTurns } from '../turns.ts';
 import type { AaelEvent } from './aael-event.ts';
 import { type DurableFiles, durableFiles } from './durable-files.ts';
 import { EventJournal } from './event-journal.ts';
@@ -76,15 +77,5 @@ export async function openRuntimeMeasurement(
     get hasUnreadableEntry() {
       return journal?.hasUnreadableEntry ?? false;
     },
-  };
-}
-
-/** One after the other, in the order in which they were asked for, whatever becomes of those before. */
-function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return async (work) => {
-    const turn = last.then(work, work);
-    last = turn.catch(() => undefined);
-    return await turn;
   };
 }

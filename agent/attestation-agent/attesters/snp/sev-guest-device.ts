@@ -36,16 +36,21 @@ export async function getExtendedReport(
   requestView.setBigUint64(REPORT_REQUEST_BYTES, addressOf(certificateTable), true); // certs_address
   requestView.setUint32(REPORT_REQUEST_BYTES + 8, CERTIFICATES_BYTES, true); // certs_len
   const response = new Uint8Array(RESPONSE_BYTES);
+  // Memory that V8 does not move: `buffer` sees to it for what is as small as this.
   const argument = new Uint8Array(32);
   const view = new DataView(argument.buffer);
   view.setUint8(0, MESSAGE_VERSION); // msg_version
   view.setBigUint64(8, addressOf(request), true); // req_data
   view.setBigUint64(16, addressOf(response), true); // resp_data
   const errno = await call(SNP_GET_EXT_REPORT, argument);
+  // Read after the call, so that the request outlives it: the kernel holds its address, V8 does not know.
+  const certificatesLength = requestView.getUint32(REPORT_REQUEST_BYTES + 8, true);
   if (errno !== 0) {
     const firmware = view.getUint32(24, true); // fw_error
     const host = view.getUint32(28, true); // vmm_error
-    throw failed(`a report, got errno ${errno}, firmware error ${firmware}, host error ${host}`);
+    throw failed(
+      `a report, got errno ${errno}, firmware error ${firmware}, host error ${host}, ${certificatesLength} bytes for certificates`,
+    );
   }
   return { report: readResponse(response), certificateTable };
 }

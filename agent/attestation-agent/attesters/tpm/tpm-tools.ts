@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../system-error.ts';
+import { createTurns } from '../../turns.ts';
 import { AttesterError } from '../attester-error.ts';
 
 export interface TpmToolsOptions {
@@ -41,15 +42,8 @@ const RESPONSE_CODE = /\b0x[0-9a-fA-F]{1,8}\b/;
 /** One task after the other: without a resource manager in between, a TPM serves one. */
 export function createTpmTools(options: TpmToolsOptions): TpmTools {
   const { folder = FOLDER } = options;
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    async task(work) {
-      const run = async (): ReturnType<typeof work> => await inFolder(folder, options, work);
-      const turn = last.then(run, run);
-      last = turn.catch(() => undefined);
-      return await turn;
-    },
-  };
+  const inTurn = createTurns();
+  return { task: async (work) => await inTurn(async () => await inFolder(folder, options, work)) };
 }
 
 async function inFolder<T>(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { fromUtf8, toUtf8 } from '../../../../server/bytes/encoding.ts';
 import { systemErrorCode } from '../../system-error.ts';
-import { AttesterError, type AttesterErrorCode } from '../attester-error.ts';
+import { AttesterError } from '../attester-error.ts';
 import { type ConfigFileSystem, configFileSystem } from './config-file-system.ts';
 
 /** Drivers that register with configfs-tsm, by the names that `provider` reads as. */
@@ -64,7 +64,6 @@ async function findProvider(fileSystem: ConfigFileSystem, folder: string): Promi
   try {
     return await inEntry(fileSystem, folder, async (entry) => await entry.text('provider'));
   } catch (error) {
-    // No folder: no such kernel, or configfs is not mounted. ENXIO: no driver has registered.
     if (error instanceof AttesterError && error.code === 'TSM_UNAVAILABLE') return undefined;
     throw error;
   }
@@ -142,9 +141,7 @@ async function inEntry<T>(
   work: (entry: TsmEntry) => Promise<T>,
 ): Promise<T> {
   const path = join(folder, `verigo-${randomUUID()}`);
-  await refusing('an entry of its own', async () => {
-    await fileSystem.mkdir(path);
-  });
+  await makeEntry(fileSystem, path);
   try {
     return await work(entryAt(fileSystem, path));
   } finally {
@@ -185,15 +182,27 @@ function entryAt(fileSystem: ConfigFileSystem, path: string): TsmEntry {
 /** No such folder: a kernel without it, or configfs is not mounted. ENXIO: no driver has registered. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENXIO', 'ENODEV', 'ENOTDIR', 'EROFS']);
 
+async function makeEntry(fileSystem: ConfigFileSystem, path: string): Promise<void> {
+  try {
+    await refusing('an entry of its own', async () => {
+      await fileSystem.mkdir(path);
+    });
+  } catch (error) {
+    const code = error instanceof AttesterError ? systemErrorCode(error.cause) : undefined;
+    if (code === undefined || !ABSENT.has(code)) throw error;
+    throw new AttesterError('TSM_UNAVAILABLE', `expected a kernel with configfs-tsm, got ${code}`, {
+      cause: error,
+    });
+  }
+}
+
 async function refusing<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     const code = systemErrorCode(cause);
     if (code === undefined) throw cause;
-    const isAbsent = what === 'an entry of its own' && ABSENT.has(code);
-    const kind: AttesterErrorCode = isAbsent || code === 'ENXIO' ? 'TSM_UNAVAILABLE' : 'TSM_FAILED';
-    throw new AttesterError(kind, `expected configfs-tsm to allow ${what}, got ${code}`, { cause });
+    throw new AttesterError('TSM_FAILED', `expected configfs-tsm to allow ${what}, got ${code}`, { cause });
   }
 }
 

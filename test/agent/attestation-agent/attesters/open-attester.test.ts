@@ -65,7 +65,7 @@ describe('openAttester', () => {
     expect((await open(tee, tsm)).attester.tee).toBe(tee);
   });
 
-  it('takes SNP reports from configfs-tsm, with the certificates of the host', async () => {
+  it('A20: takes SNP reports from configfs-tsm, with the certificates of the host', async () => {
     const { attester } = await open('snp', {
       provider: 'sev_guest',
       hasAuxblob: true,
@@ -85,7 +85,7 @@ describe('openAttester', () => {
   it.each([
     ['tdx on a kernel without configfs-tsm', 'tdx', {}, 'TSM_UNAVAILABLE'],
     ['tdx on a machine of AMD', 'tdx', { provider: 'sev_guest' }, 'TSM_UNAVAILABLE'],
-    ['a TEE without an attester', 'sgx', {}, 'TEE_UNSUPPORTED'],
+    ['A20: a TEE without an attester', 'sgx', {}, 'TEE_UNSUPPORTED'],
     ['a TEE that nobody knows', 'toString', {}, 'TEE_UNKNOWN'],
   ])('refuses %s at the start', async (_what, tee, tsm, code) => {
     await expect(open(tee, tsm)).rejects.toMatchObject({ code });

@@ -5,6 +5,8 @@ import { Crash, mortal } from '../../../fakes/crashing-files.ts';
 import { type FakeRegisters, fakeRegisters } from '../../../fakes/fake-registers.ts';
 import { event, useEventLogFolder } from './event-log-setup.ts';
 
+/** Each of some hundred lives waits for the disk a dozen times. */
+const SLOW_DISK_MILLISECONDS = 180_000;
 const folder = useEventLogFolder();
 
 describe('a process that ends', () => {
@@ -48,24 +50,29 @@ describe('a process that ends', () => {
       // The entry, its record and the six steps in between: the loop did not end too early.
       expect(lives).toBeGreaterThan(8 + 48 + 24 + 98 + 6);
     },
+    SLOW_DISK_MILLISECONDS,
   );
 
-  it('twice, the second time while it recovers, too', async () => {
-    const first = 8 + 48 + 24 + 3;
-    for (let life = 0; ; life++) {
-      const registers = await endAfter(first, undefined);
-      const process = mortal(registers!, life);
-      const second = await folder
-        .open(process.registers, { files: process.files })
-        .catch((error: unknown) => error);
-      if (!(second instanceof Crash)) {
-        expect(life).toBeGreaterThan(98);
-        break;
+  it(
+    'twice, the second time while it recovers, too',
+    async () => {
+      const first = 8 + 48 + 24 + 3;
+      for (let life = 0; ; life++) {
+        const registers = await endAfter(first, undefined);
+        const process = mortal(registers!, life);
+        const second = await folder
+          .open(process.registers, { files: process.files })
+          .catch((error: unknown) => error);
+        if (!(second instanceof Crash)) {
+          expect(life).toBeGreaterThan(98);
+          break;
+        }
+        await folder.open(registers);
+        expect((await folder.requireAgreement(registers!)).records).toHaveLength(3);
       }
-      await folder.open(registers);
-      expect((await folder.requireAgreement(registers!)).records).toHaveLength(3);
-    }
-  });
+    },
+    SLOW_DISK_MILLISECONDS,
+  );
 });
 
 describe('the write-ahead entry', () => {

@@ -46,10 +46,12 @@ describe.skipIf(!isThere && !mustRun)('a TPM in software', () => {
   let tpm: Swtpm;
   let tools: TpmTools;
   let folder: string;
+  let logs: string;
 
   beforeEach(async () => {
     tpm = await startSwtpm();
     folder = await mkdtemp(join(tmpdir(), 'verigo-tpm-test-'));
+    logs = await mkdtemp(join(tmpdir(), 'verigo-tpm-log-'));
     tools = createTpmTools({ tcti: tpm.tcti, folder });
   });
 
@@ -57,6 +59,7 @@ describe.skipIf(!isThere && !mustRun)('a TPM in software', () => {
     expect(await readdir(folder)).toEqual([]);
     await tpm.stop();
     await rm(folder, { recursive: true });
+    await rm(logs, { recursive: true });
   });
 
   /** As an operator provisions it. */
@@ -86,8 +89,8 @@ describe.skipIf(!isThere && !mustRun)('a TPM in software', () => {
       enabled: true,
       registers: createPcrRegisters(tools),
       defaultPcr: 16,
-      logPath: join(tmpdir(), `${process.pid}-tpm`, 'eventlog'),
-      writeAheadPath: join(tmpdir(), `${process.pid}-tpm`, 'entry'),
+      logPath: join(logs, 'eventlog'),
+      writeAheadPath: join(logs, 'entry'),
     });
   }
 
@@ -170,7 +173,6 @@ describe.skipIf(!isThere && !mustRun)('a TPM in software', () => {
     expect(claims['uefi_event_logs']).toMatchObject([{ index: 16 }, { index: 23 }]);
     await tpm.tool('pcrextend', `16:sha256=${'ee'.repeat(32)}`);
     await expect(prove(sha384, {}, { log: measurement })).rejects.toThrow(code('EVENT_LOG_REPLAY_MISMATCH'));
-    await rm(join(tmpdir(), `${process.pid}-tpm`), { recursive: true });
   });
 
   it('A6: has the PCRs by their own numbers', async () => {
