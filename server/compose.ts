@@ -9,6 +9,7 @@ import { collateralServices } from './composition/collateral.ts';
 import { composeKeyBroker } from './composition/key-broker.ts';
 import { composePolicies, type PolicyEnvironment } from './composition/policies.ts';
 import { referenceValueServices } from './composition/reference-values.ts';
+import { loadTpmActivation } from './composition/tpm-trust.ts';
 import { createVerifiers } from './composition/verifiers.ts';
 import type { Config } from './config/load-config.ts';
 import { createDecisionLog } from './decisions/decision-log.ts';
@@ -69,10 +70,12 @@ async function wire(config: Config, options: ComposeOptions, opened: AsyncDispos
   const policies = await composePolicies(config, { ...options, ...admin, storage, referenceValues });
   opened.defer(policies.close);
   const seeded = await policies.seed();
-  const verifiers = await createVerifiers(config, collateral, fetch, report);
   const ticketKeys = await loadTicketKeys(storage.serverKeys, changes, report);
+  const tpmActivation = await loadTpmActivation(config.verifiers.tpm, ticketKeys);
+  const onRefreshFailure = report;
+  const verifiers = await createVerifiers(config, collateral, { fetch, tpmActivation, onRefreshFailure });
   const shared = { ...admin, storage, policies, decisions, ticketKeys };
-  const attestation = await composeAttestation(config, { ...shared, verifiers, report });
+  const attestation = await composeAttestation(config, { ...shared, verifiers, tpmActivation, report });
   if (attestation !== undefined) opened.defer(attestation.close);
   const keyBroker = await composeKeyBroker(config, { ...shared, attestation, referenceValues, fetch });
   const app = await buildApp(

@@ -11,7 +11,8 @@ import { AttestationRequestError } from './request-error.ts';
 
 export interface AttestationRoutesOptions {
   readonly attest: Attest;
-  readonly issueNonce: (tee: Tee, at: Date) => string;
+  /** A nonce; for TEEs that ask for more in their `tee_params`, a text with the nonce in it. */
+  readonly answerChallenge: (tee: Tee, params: string, at: Date) => string;
   readonly setPolicy: (id: string, rego: string, request: FastifyRequest) => Promise<readonly string[]>;
   readonly findPolicy: (id: string) => Promise<string | undefined>;
   readonly listPolicies: () => Promise<readonly string[]>;
@@ -28,14 +29,14 @@ export const attestationRoutes: FastifyPluginAsync<AttestationRoutesOptions> = a
   const { clock } = options;
 
   app.post('/challenge', { schema: { body: challengeRequestSchema } }, async (request, reply) => {
-    const { tee } = request.body;
+    const { tee, tee_params: params } = request.body;
     if (!isTee(tee)) {
       throw new AttestationRequestError('TEE_UNKNOWN', `expected the name of a TEE, got '${tee}'`);
     }
     return await reply
       .type('text/plain')
       .header('cache-control', 'no-store')
-      .send(options.issueNonce(tee, clock()));
+      .send(options.answerChallenge(tee, params, clock()));
   });
 
   app.post('/attestation', { schema: { body: attestationRequestSchema } }, async (request, reply) => {

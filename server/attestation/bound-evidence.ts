@@ -44,7 +44,11 @@ export function parseBoundEvidence(request: VerificationRequest, verifiers: Veri
     isSimulated: verifiers.isSimulated(tee),
     evidence: parseJsonWithBigInts(fromUtf8(bytes)),
     sha256: toHex(sha256(bytes)),
-    expected: { reportData: runtimeData.reportData, initDataDigest: initData.digest },
+    expected: {
+      reportData: runtimeData.reportData,
+      initDataDigest: initData.digest,
+      nonce: runtimeData.nonce,
+    },
     runtimeData,
     initDataClaims: initData.claims,
   };

@@ -13,6 +13,8 @@ import type { JwksRoutesOptions } from '../token/jwks-routes.ts';
 import { type SigningKey, signingKeyFromPem } from '../token/signing-key.ts';
 import { createTokenKeys, type TokenKeys } from '../token/token-keys.ts';
 import type { VerifierRegistry } from '../verifiers/registry.ts';
+import type { Activation } from '../verifiers/tpm/activation.ts';
+import { answerTpmChallenge } from '../verifiers/tpm/activation-challenge.ts';
 import type { AdminContext } from './admin-context.ts';
 import { readConfiguredText } from './configured-file.ts';
 import type { ComposedPolicies } from './policies.ts';
@@ -32,6 +34,7 @@ interface Dependencies extends AdminContext {
   readonly policies: ComposedPolicies;
   readonly decisions: DecisionLog;
   readonly ticketKeys: () => TicketKeys;
+  readonly tpmActivation: Activation | undefined;
   readonly report: (error: unknown) => void;
 }
 
@@ -69,7 +72,13 @@ export async function composeAttestation(
     tokenKeys,
     routes: {
       attest,
-      issueNonce: nonces.issue,
+      answerChallenge: (tee, params, at) => {
+        const nonce = nonces.issue(tee, at);
+        const { tpmActivation } = dependencies;
+        return tee === 'tpm' && tpmActivation !== undefined
+          ? answerTpmChallenge(tpmActivation, params, nonce, at)
+          : nonce;
+      },
       authorizePolicyChange: async (request) => {
         if (!isOpen) await gate.admit(request);
       },

@@ -13,17 +13,24 @@ import { createSnpProver, type SnpProver } from '../verifiers/snp/snp-prover.ts'
 import { snpVerifierWith } from '../verifiers/snp/snp-verifier.ts';
 import { createTdQuoteProver } from '../verifiers/tdx/td-quote-prover.ts';
 import { createTdxVerifier } from '../verifiers/tdx/tdx-verifier.ts';
+import type { Activation } from '../verifiers/tpm/activation.ts';
 import { replayPcrEventLog } from '../verifiers/tpm/pcr-event-log.ts';
 import { createTpmVerifier } from '../verifiers/tpm/tpm-verifier.ts';
 import { loadTpmTrust } from './tpm-trust.ts';
 import { loadVendorRoots } from './vendor-roots.ts';
 
+interface VerifierDependencies {
+  readonly fetch: typeof globalThis.fetch;
+  readonly tpmActivation: Activation | undefined;
+  /** Hears of collateral that could not be fetched again ahead of its end. */
+  readonly onRefreshFailure: (error: unknown) => void;
+}
+
 /** The verifiers that the configuration enables, with what each believes and where its collateral comes from. */
 export async function createVerifiers(
   config: Config,
   store: CollateralStore,
-  fetch: typeof globalThis.fetch,
-  onRefreshFailure: (error: unknown) => void,
+  { fetch, tpmActivation, onRefreshFailure }: VerifierDependencies,
 ): Promise<VerifierRegistry> {
   const { verifiers, collateral } = config;
   const roots = await loadVendorRoots(verifiers.dangerously_replace_vendor_roots);
@@ -59,7 +66,10 @@ export async function createVerifiers(
       }),
     }),
     ...(verifiers.tpm.enabled && {
-      tpm: createTpmVerifier({ ...(await loadTpmTrust(verifiers.tpm)), replayEventLog: replayPcrEventLog }),
+      tpm: createTpmVerifier({
+        ...(await loadTpmTrust(verifiers.tpm, tpmActivation)),
+        replayEventLog: replayPcrEventLog,
+      }),
     }),
     ...(verifiers.dangerously_accept_sample_evidence && {
       sample: sampleVerifier,

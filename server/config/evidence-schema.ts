@@ -24,6 +24,10 @@ const tpm = z.strictObject({
     'Files of root certificates (PEM or DER) whose attestation key certificates are believed.',
     'a list of paths of certificate files',
   ),
+  ek_roots: paths(
+    'Files of root certificates of TPM manufacturers; keys that a TPM of theirs proves to hold are believed (activation).',
+    'a list of paths of certificate files',
+  ),
 });
 
 /** `[verifiers]` */

@@ -7,6 +7,8 @@ export interface ExpectedBinding {
   readonly reportData: Uint8Array | undefined;
   /** Digest of the init data that the host had to launch the guest with. */
   readonly initDataDigest: Uint8Array | undefined;
+  /** The nonce in the runtime data, of which `reportData` is the digest. Absent where there is none. */
+  readonly nonce?: string | undefined;
 }
 
 /** One attested device or TEE: what was proven, and the class that names its submodule and policy. */

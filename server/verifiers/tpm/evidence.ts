@@ -9,6 +9,7 @@ import { TpmEvidenceError } from './tpm-evidence-error.ts';
 const MAX_QUOTE_PART_BYTES = 1024;
 const MAX_KEY_BYTES = 1024;
 const MAX_CERTIFICATES = 8;
+const MAX_SECRET_BYTES = 64;
 const MAX_CERTIFICATE_BYTES = 8192;
 const MAX_EVENT_LOG_BYTES = 1 << 20;
 
@@ -22,6 +23,8 @@ const schema = z.object({
   }),
   ak_tpm_public: base64(MAX_KEY_BYTES).optional(),
   ak_cert_chain: z.array(base64(MAX_CERTIFICATE_BYTES)).min(1).max(MAX_CERTIFICATES).optional(),
+  ek_cert_chain: z.array(base64(MAX_CERTIFICATE_BYTES)).min(1).max(MAX_CERTIFICATES).optional(),
+  activated_secret: base64(MAX_SECRET_BYTES).optional(),
   event_log: base64(MAX_EVENT_LOG_BYTES).optional(),
 });
 
@@ -36,12 +39,17 @@ export interface TpmEvidence {
   readonly akTpmPublic: Uint8Array | undefined;
   /** DER, the attestation key's first. */
   readonly akCertificates: readonly Uint8Array[] | undefined;
+  /** DER, the endorsement key's first. */
+  readonly ekCertificates: readonly Uint8Array[] | undefined;
+  /** What TPM2_ActivateCredential gave back. */
+  readonly activatedSecret: Uint8Array | undefined;
   readonly eventLog: Uint8Array | undefined;
 }
 
 /**
  * Reads the evidence JSON of the Confidential Containers guest, `{ak_public, tpm_quote: {signature, message, pcrs}}`, bytes
- * in base64 and PCRs in hex, and members that show whose key it is: `ak_tpm_public`, `ak_cert_chain`; and `event_log`.
+ * in base64 and PCRs in hex, and members that show whose key it is: `ak_tpm_public`, `ak_cert_chain`, `ek_cert_chain`,
+ * `activated_secret`; and `event_log`.
  * Throws TpmEvidenceError EVIDENCE_MALFORMED; TpmError SIGNATURE_ALGORITHM_UNSUPPORTED; MalformedError TRUNCATED,
  * TRAILING_BYTES.
  */
@@ -62,6 +70,8 @@ export function readTpmEvidence(evidence: unknown): TpmEvidence {
     },
     akTpmPublic: optional(others.ak_tpm_public, 'ak_tpm_public'),
     akCertificates: others.ak_cert_chain?.map((text) => decode(fromBase64, text, 'ak_cert_chain')),
+    ekCertificates: others.ek_cert_chain?.map((text) => decode(fromBase64, text, 'ek_cert_chain')),
+    activatedSecret: optional(others.activated_secret, 'activated_secret'),
     eventLog: optional(others.event_log, 'event_log'),
   };
 }

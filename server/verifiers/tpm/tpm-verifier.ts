@@ -31,7 +31,7 @@ export function createTpmVerifier(options: TpmVerifierOptions): Verifier {
     async verify(evidence, expected, at) {
       const read = readTpmEvidence(evidence);
       const key = parseAttestationKey(read.akPublic);
-      const trust = requireTrustedAk(key, read, options, at);
+      const trust = requireTrustedAk(key, read, options, expected.nonce, at);
       const quote = await verifyQuote(read.quote, key);
       const pcrs = sha256Pcrs(quote);
       if (expected.reportData !== undefined) requireExtraData(quote, formsOf(expected.reportData));
@@ -40,7 +40,7 @@ export function createTpmVerifier(options: TpmVerifierOptions): Verifier {
       const claims = {
         ...eventLog,
         ak_public: read.akPublicText,
-        ak_trust: trust,
+        ...trust,
         ...bindingClaims(quote, pcrs),
         ...pcrClaims(pcrs),
       };

@@ -41,6 +41,7 @@ export async function claimsOf(
   const verifier = createTpmVerifier({
     trustedAks: readTrustedAks(trusted),
     anchors: [],
+    activation: undefined,
     replayEventLog: undefined,
     ...options,
   });
