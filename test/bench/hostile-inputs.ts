@@ -32,6 +32,8 @@ export interface HostileInput {
 }
 
 const MEBIBYTE = 2 ** 20;
+/** `server/json/strict-json.ts` */
+const TAKEN_COMMAS = 32_768;
 const AT = new Date('2026-06-01T00:00:00Z');
 
 /** Inputs of 1 MiB, or of as much as is looked at where that is less, each of which is to be expensive in another way. */
@@ -173,15 +175,17 @@ function jsonEvidence(): readonly HostileInput[] {
     };
   };
   const fill = (part: string): string => part.repeat(Math.floor(MEBIBYTE / part.length) - 2);
-  const listOf = (part: string): string => `[${fill(`${part},`)}${part}]`;
+  // As many values as are looked at.
+  const listOf = (part: string): string => `[${`${part},`.repeat(TAKEN_COMMAS - 8)}${part}]`;
   const keys = (name: (index: number) => string): string =>
-    `{${Array.from({ length: 60_000 }, (_, index) => `"${name(index)}":0`).join(',')}}`;
+    `{${Array.from({ length: TAKEN_COMMAS }, (_, index) => `"${name(index)}":0`).join(',')}}`;
   return [
     input('brackets that open', fill('[')),
     input('objects that open', fill('{"a":')),
     input('quotation marks', fill('"')),
     input('an unending text of escapes', `"${fill('\\\\')}`),
     input('a text of escapes', `"${fill('\\u0041')}"`),
+    input('more zeros than are looked at', `[${fill('0,')}0]`),
     input('zeros', listOf('0')),
     input('empty lists', listOf('[]')),
     input('empty objects', listOf('{}')),
