@@ -7,6 +7,7 @@ export type MalformedCode =
   | 'ENCODING_MALFORMED'
   | 'JSON_MALFORMED'
   | 'JSON_TOO_DEEP'
+  | 'JSON_TOO_LARGE'
   | 'JSON_DUPLICATE_KEY'
   | 'JSON_FORBIDDEN_KEY';
 

@@ -5,6 +5,10 @@ const MAX_DEPTH = 64;
 /** A run of digits that may be an integer beyond 2^53. */
 const LONG_NUMBER = /[0-9]{16}/;
 const INTEGER = /^-?[0-9]+$/;
+/** Evidence has a few of 64 bits. It takes a tenth of a second to read one of a million digits. */
+const MAX_EXACT_DIGITS = 80;
+/** Commas: certificate tables have some ten thousand. */
+const MAX_COMMAS = 32_768;
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 const TEXT_OR_BRACKET = /["[\]{}]/g;
@@ -28,8 +32,12 @@ export function parseJson(text: string): unknown {
   return parse(text);
 }
 
-/** As parseJson, with integers beyond ±2^53 as bigint, since evidence is signed over their exact values. */
+/**
+ * As parseJson, with integers beyond ±2^53 as bigint, since evidence is signed over their exact values; and bounds the number
+ * of values, since evidence comes from anybody. Throws MalformedError JSON_TOO_LARGE too.
+ */
 export function parseJsonWithBigInts(text: string): unknown {
+  requireFewValues(text);
   checkStructure(text);
   if (!LONG_NUMBER.test(text)) return parse(text);
   return parse(text, exactInteger);
@@ -39,6 +47,7 @@ function parse(text: string, reviver?: typeof exactInteger): unknown {
   try {
     return JSON.parse(text, reviver) as unknown;
   } catch (cause) {
+    if (cause instanceof MalformedError) throw cause;
     throw malformed('JSON_MALFORMED', `expected JSON, got ${text.length} characters that are not`, { cause });
   }
 }
@@ -46,7 +55,21 @@ function parse(text: string, reviver?: typeof exactInteger): unknown {
 function exactInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
   const source = context?.source;
   if (typeof value !== 'number' || Number.isSafeInteger(value) || source === undefined) return value;
-  return INTEGER.test(source) ? BigInt(source) : value;
+  if (!INTEGER.test(source)) return value;
+  if (source.length > MAX_EXACT_DIGITS) {
+    throw malformed('JSON_TOO_LARGE', `expected integers of at most ${MAX_EXACT_DIGITS} digits, got more`);
+  }
+  return BigInt(source);
+}
+
+/** Every value but the first in its container has a comma in front. Those in texts count too, which only makes it stricter. */
+function requireFewValues(text: string): void {
+  if (text.length <= MAX_COMMAS) return;
+  let count = 0;
+  for (let comma = text.indexOf(','); comma !== -1; comma = text.indexOf(',', comma + 1)) {
+    if (++count <= MAX_COMMAS) continue;
+    throw malformed('JSON_TOO_LARGE', `expected at most ${MAX_COMMAS} commas in JSON, got more`);
+  }
 }
 
 /**

@@ -69,6 +69,20 @@ describe('parseJsonWithBigInts', () => {
     });
   });
 
+  it.each([
+    ['an integer of 81 digits', `[${'1'.repeat(81)}]`],
+    ['an integer of a million digits', `[-${'9'.repeat(1_000_000)}]`],
+    ['more than 32,768 commas', `[${'0,'.repeat(32_769)}0]`],
+  ])('refuses %s', (_what, text) => {
+    expect(() => parseJsonWithBigInts(text)).toThrow(expect.objectContaining({ code: 'JSON_TOO_LARGE' }));
+  });
+
+  it('takes 32,768 commas, 80 digits, and fractions of any length', () => {
+    expect(parseJsonWithBigInts(`[${'0,'.repeat(32_768)}0]`)).toHaveLength(32_769);
+    expect(parseJsonWithBigInts(`[${'1'.repeat(80)}]`)).toEqual([BigInt('1'.repeat(80))]);
+    expect(parseJsonWithBigInts(`[0.${'3'.repeat(100)},1e300]`)).toEqual([1 / 3, 1e300]);
+  });
+
   it('leaves small documents to the fast path', () => {
     expect(parseJsonWithBigInts('[9007199254740991]')).toEqual([9007199254740991]);
   });
