@@ -85,7 +85,7 @@ async function wire(config: Config, options: ComposeOptions, opened: AsyncDispos
       kbs: keyBroker,
       policies: policies.routes,
       referenceValues: config.roles.includes('rvps')
-        ? referenceValueServices(referenceValues, admin)
+        ? referenceValueServices(referenceValues, policies.forgetReferenceValues, admin)
         : undefined,
       decisions: { authorize: gate.admit, list: decisionRepository.list, find: decisionRepository.find },
       collateral: collateralServices(collateral, admin),

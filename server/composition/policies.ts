@@ -29,6 +29,8 @@ export interface ComposedPolicies {
   readonly evaluateAttestation: EvaluateAttestationPolicy;
   readonly evaluateResource: EvaluateResourcePolicy;
   readonly routes: PolicyRoutesOptions;
+  /** Reference values have changed. */
+  forgetReferenceValues(): void;
   /** Puts the policies of the folder in force where there are none yet; which ones those were. */
   seed(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -74,9 +76,10 @@ export async function composePolicies(config: Config, dependencies: Dependencies
     threads: config.policy.workers,
     deadlineMs: config.policy.deadline_ms,
   });
-  changes.on('reference-value', () => {
+  const forgetReferenceValues = (): void => {
     engine.forgetReferenceValues();
-  });
+  };
+  changes.on('reference-value', forgetReferenceValues);
   const set: SetPolicyFor = async (policy, administrator, mode) => {
     const change = { administrator, subject: `policy set ${policy.kind}/${policy.name.slice(0, 128)}` };
     const make = async (): ReturnType<PolicyStore['set']> =>
@@ -96,6 +99,7 @@ export async function composePolicies(config: Config, dependencies: Dependencies
       find: store.find,
       set: async (policy, request) => await set(policy, gate.administratorOf(request), 'strict'),
     },
+    forgetReferenceValues,
     seed: async () => await seedPolicies(store, policyFolder),
     close: engine.close,
   };

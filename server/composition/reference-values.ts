@@ -3,9 +3,13 @@ import type { ReferenceValueRepository } from '../reference-values/reference-val
 import type { ReferenceValueRoutesOptions } from '../reference-values/reference-value-routes.ts';
 import type { AdminContext } from './admin-context.ts';
 
-/** Reference values as administrators keep them, each change recorded. */
+/**
+ * Reference values as administrators keep them, each change recorded. `forgetValues`: what policies were told here before a
+ * change counts no more once it is answered; other replicas hear of it by the change feed.
+ */
 export function referenceValueServices(
   repository: ReferenceValueRepository,
+  forgetValues: () => void,
   { gate, recordChange, clock }: AdminContext,
 ): ReferenceValueRoutesOptions {
   return {
@@ -19,6 +23,7 @@ export function referenceValueServices(
         change,
         async () => {
           await repository.set(value, administrator.subject, clock());
+          forgetValues();
         },
         clock(),
       );
@@ -33,6 +38,7 @@ export function referenceValueServices(
         change,
         async () => {
           if (!(await repository.delete(name))) throw new NotFoundError('no reference value of this name');
+          forgetValues();
         },
         clock(),
       );

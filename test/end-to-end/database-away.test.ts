@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../fakes/test-database.ts';
 import { createAdministrator, SAMPLE_REFERENCE_VALUES } from '../harness/administrator.ts';
@@ -113,6 +114,21 @@ test('a request in work when the database goes gets 503, and its nonce can be us
   proxy.restore();
   await expect.poll(ready, { timeout: HEAL_MS }).toBe(200);
   expect((await attest(verigo.url, sampleSource, key, { nonce })).reply.status).toBe(200);
+});
+
+test('a reference value counts at once on the server that set it, though news from the database are late', async () => {
+  const administrator = createAdministrator(steady.url, await steady.adminToken());
+  const status = async () => appraisalIn((await attest(steady.url, sampleSource, key)).token)['ear.status'];
+  expect(await status()).toBe('affirming'); // so that there is something to forget
+  for (const [value, verdict] of [
+    ['another', 'warning'],
+    ['abcde', 'affirming'],
+  ] as const) {
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and query ilike 'listen %'`.execute(database.db);
+    await administrator.setReferenceValues([['launch_digest', [value]]]);
+    expect(await status()).toBe(verdict);
+  }
 });
 
 test('what was changed while the database was away counts afterwards', async () => {
