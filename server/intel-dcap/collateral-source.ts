@@ -76,13 +76,17 @@ export function createDcapCollateralSource(options: DcapCollateralSourceOptions)
     }
   }
   return async ({ tee, fmspc, ca }, at) => {
-    const [tcbInfo, qeIdentity, pckCrl, rootCrl] = await Promise.all([
-      keeper.get(wanted.tcbInfo(tee, fmspc.toUpperCase()), at),
-      keeper.get(wanted.qeIdentity(tee), at),
-      findList(wanted.list(ca), at),
-      findList(wanted.list('root'), at),
-    ]);
-    return { tcbInfo, qeIdentity, pckCrl, rootCrl: rootCrl?.der };
+    const tcbInfo = keeper.get(wanted.tcbInfo(tee, fmspc.toUpperCase()), at);
+    const qeIdentity = keeper.get(wanted.qeIdentity(tee), at);
+    const [pckCrl, rootCrl] = [findList(wanted.list(ca), at), findList(wanted.list('root'), at)];
+    // Where several are missing, it is always the same one that is told, whichever was found missing first.
+    await Promise.allSettled([tcbInfo, qeIdentity, pckCrl, rootCrl]);
+    return {
+      tcbInfo: await tcbInfo,
+      qeIdentity: await qeIdentity,
+      pckCrl: await pckCrl,
+      rootCrl: (await rootCrl)?.der,
+    };
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   createDcapCollateralSource,
@@ -48,6 +49,17 @@ describe('collateral without a service', () => {
   const importAll = async (...items: readonly (string | Uint8Array)[]) => {
     await importInto(store, items);
   };
+
+  it('tells of the documents first where all is missing, however late that shows', async () => {
+    const slow: typeof store = {
+      ...store,
+      async find(kind) {
+        if (kind !== 'intel-crl') await delay(20);
+        return undefined;
+      },
+    };
+    await expect(offline({ store: slow })(QUERY, NOW)).rejects.toMatchObject(UNAVAILABLE);
+  });
 
   it('finds what was imported, piece by piece', async () => {
     await importAll(tcbInfo(), qeIdentity(), await pki.list('platform'), await pki.list('root'));
