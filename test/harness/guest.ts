@@ -93,20 +93,61 @@ export function verificationRequest(tee: string, evidence: unknown, runtimeData?
   };
 }
 
+interface AttestOptions {
+  readonly nonce?: string;
+  readonly policyIds?: readonly string[];
+  /** TOML, whose digest the evidence has to carry. */
+  readonly initData?: string;
+}
+
 /** Passport: the guest fetches its token itself. With `nonce`, it does not ask for one. */
 export async function attest(
   url: string,
   source: EvidenceSource,
   key: GuestKey,
-  options: { readonly nonce?: string; readonly policyIds?: readonly string[] } = {},
+  options: AttestOptions = {},
 ): Promise<Attested> {
   const nonce = options.nonce ?? (await requestNonce(url, source.tee));
   const runtimeData = { nonce, 'tee-pubkey': key.publicJwk };
-  const request = verificationRequest(source.tee, await source.evidence(runtimeData), runtimeData);
+  const request = {
+    ...verificationRequest(source.tee, await source.evidence(runtimeData), runtimeData),
+    ...(options.initData !== undefined && { init_data: { init_data_toml: options.initData } }),
+  };
   const reply = await send(url, '/attestation', {
     json: { verification_requests: [request], policy_ids: options.policyIds ?? [] },
   });
   return { reply, token: reply.text };
+}
+
+/** What came of evidence that is accepted. */
+export interface Appraised {
+  readonly status: string;
+  /** Of the TEE, as the policy saw them. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly appraisal: Appraisal;
+  readonly token: string;
+}
+
+/** Attests with a key of its own; throws when there is no token. */
+export async function appraised(
+  url: string,
+  source: EvidenceSource,
+  options: AttestOptions & { readonly key?: GuestKey } = {},
+): Promise<Appraised> {
+  const { reply, token } = await attest(url, source, options.key ?? createGuestKey(), options);
+  if (reply.status !== 200) throw new Error(`expected a token, got ${reply.status}: ${reply.text}`);
+  const appraisal = appraisalIn(token);
+  const claims = appraisal['ear.veraison.annotated-evidence'][source.tee] as Appraised['claims'];
+  return { status: appraisal['ear.status'], claims, appraisal, token };
+}
+
+/** What the server answers to evidence that is bound to a nonce and a key as it should be. */
+export async function replyTo(
+  url: string,
+  source: EvidenceSource,
+  options: AttestOptions = {},
+): Promise<HttpReply> {
+  return (await attest(url, source, createGuestKey(), options)).reply;
 }
 
 /** What the token says of its first TEE. Nothing is verified. */

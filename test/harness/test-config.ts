@@ -38,7 +38,7 @@ export function writeTestConfig(
         dangerously_replace_vendor_roots: rootsPem === undefined ? [] : [roots],
         snp: { kds_url: '' },
       },
-      collateral: { revocation: 'when-available' },
+      collateral: { revocation: 'when-available', intel: { url: '' } },
       log: { level: 'silent' },
       ...(databaseUrl !== undefined && { database: { url: databaseUrl } }),
       // The environment of a test run says which OPA to use; absent, the usual finder looks for one.
