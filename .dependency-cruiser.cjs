@@ -83,7 +83,10 @@ module.exports = {
       comment: 'browsers and edge runtimes have fetch and WebCrypto, and no module of Node',
       severity: 'error',
       from: { path: '^agent/client\\.ts$' },
-      to: { reachable: true, path: '^(server/bytes/|(node:)?(buffer|crypto|dns|fs|http|https|module|net|os|path|process|stream|tls|url|util|worker_threads|zlib)(/|$))' },
+      to: {
+        reachable: true,
+        path: '^(server/bytes/|(node:)?(buffer|crypto|dns|fs|http|https|module|net|os|path|process|stream|tls|url|util|worker_threads|zlib)(/|$))',
+      },
     },
     {
       name: 'migrations-are-frozen',
