@@ -6,9 +6,12 @@ const MAX_DEPTH = 64;
 const LONG_NUMBER = /[0-9]{16}/;
 const INTEGER = /^-?[0-9]+$/;
 /** Evidence has a few of 64 bits. It takes a tenth of a second to read one of a million digits. */
-const MAX_EXACT_DIGITS = 80;
-/** Commas: certificate tables have some ten thousand. */
-const MAX_COMMAS = 32_768;
+const MAX_EXACT_DIGITS = 40;
+const MAX_EXACT_INTEGERS = 256;
+/** Commas: evidence in arrays of bytes has some nine thousand. */
+const MAX_COMMAS = 16_384;
+/** Texts, arrays and objects: evidence has some hundred. */
+const MAX_MEMBERS = 4096;
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 const TEXT_OR_BRACKET = /["[\]{}]/g;
@@ -38,12 +41,12 @@ export function parseJson(text: string): unknown {
  */
 export function parseJsonWithBigInts(text: string): unknown {
   requireFewValues(text);
-  checkStructure(text);
+  checkStructure(text, MAX_MEMBERS);
   if (!LONG_NUMBER.test(text)) return parse(text);
-  return parse(text, exactInteger);
+  return parse(text, exactIntegers());
 }
 
-function parse(text: string, reviver?: typeof exactInteger): unknown {
+function parse(text: string, reviver?: Reviver): unknown {
   try {
     return JSON.parse(text, reviver) as unknown;
   } catch (cause) {
@@ -52,14 +55,22 @@ function parse(text: string, reviver?: typeof exactInteger): unknown {
   }
 }
 
-function exactInteger(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  const source = context?.source;
-  if (typeof value !== 'number' || Number.isSafeInteger(value) || source === undefined) return value;
-  if (!INTEGER.test(source)) return value;
-  if (source.length > MAX_EXACT_DIGITS) {
-    throw malformed('JSON_TOO_LARGE', `expected integers of at most ${MAX_EXACT_DIGITS} digits, got more`);
-  }
-  return BigInt(source);
+type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
+
+function exactIntegers(): Reviver {
+  let count = 0;
+  return (_key, value, context) => {
+    const source = context?.source;
+    if (typeof value !== 'number' || Number.isSafeInteger(value) || source === undefined) return value;
+    if (!INTEGER.test(source)) return value;
+    if (source.length > MAX_EXACT_DIGITS || ++count > MAX_EXACT_INTEGERS) {
+      throw malformed(
+        'JSON_TOO_LARGE',
+        `expected at most ${MAX_EXACT_INTEGERS} integers beyond 2^53, of at most ${MAX_EXACT_DIGITS} digits, got more`,
+      );
+    }
+    return BigInt(source);
+  };
 }
 
 /** Every value but the first in its container has a comma in front. Those in texts count too, which only makes it stricter. */
@@ -74,9 +85,10 @@ function requireFewValues(text: string): void {
 
 /**
  * One pass over texts and brackets, without recursion: depth, and the keys of each object. It trusts nothing else;
- * whether the text is JSON at all is decided by JSON.parse afterwards.
+ * whether the text is JSON at all is decided by JSON.parse afterwards. Texts, arrays and objects count as members.
  */
-function checkStructure(text: string): void {
+function checkStructure(text: string, maxMembers = Number.POSITIVE_INFINITY): void {
+  let members = 0;
   const outer: OpenContainer[] = [];
   let inner: OpenContainer;
   // Numbers, and what is between them, are passed over by the regular expression, which is faster than a loop here.
@@ -93,6 +105,10 @@ function checkStructure(text: string): void {
       inner = code === OPEN_BRACE ? new Set() : undefined;
     } else {
       inner = outer.pop();
+      continue;
+    }
+    if (++members > maxMembers) {
+      throw malformed('JSON_TOO_LARGE', `expected at most ${maxMembers} texts, arrays and objects, got more`);
     }
   }
 }

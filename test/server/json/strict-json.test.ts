@@ -70,16 +70,24 @@ describe('parseJsonWithBigInts', () => {
   });
 
   it.each([
-    ['an integer of 81 digits', `[${'1'.repeat(81)}]`],
+    ['an integer of 41 digits', `[${'1'.repeat(41)}]`],
     ['an integer of a million digits', `[-${'9'.repeat(1_000_000)}]`],
-    ['more than 32,768 commas', `[${'0,'.repeat(32_769)}0]`],
+    ['more than 256 integers beyond 2^53', `[${'18446744073709551615,'.repeat(256)}18446744073709551615]`],
+    ['more than 16,384 commas', `[${'0,'.repeat(16_385)}0]`],
+    ['more than 4,096 texts, arrays and objects', `[${'[],'.repeat(4096)}0]`],
+    ['more texts than that', `[${'"",'.repeat(4096)}0]`],
+    [
+      'more member names than that',
+      `{${Array.from({ length: 4096 }, (_, index) => `"${index}":0`).join(',')}}`,
+    ],
   ])('refuses %s', (_what, text) => {
     expect(() => parseJsonWithBigInts(text)).toThrow(expect.objectContaining({ code: 'JSON_TOO_LARGE' }));
   });
 
-  it('takes 32,768 commas, 80 digits, and fractions of any length', () => {
-    expect(parseJsonWithBigInts(`[${'0,'.repeat(32_768)}0]`)).toHaveLength(32_769);
-    expect(parseJsonWithBigInts(`[${'1'.repeat(80)}]`)).toEqual([BigInt('1'.repeat(80))]);
+  it('takes 16,384 commas, 4,096 members, 40 digits, and fractions of any length', () => {
+    expect(parseJsonWithBigInts(`[${'0,'.repeat(16_384)}0]`)).toHaveLength(16_385);
+    expect(parseJsonWithBigInts(`[${'"a",'.repeat(4095)}0]`)).toHaveLength(4096);
+    expect(parseJsonWithBigInts(`[${'1'.repeat(40)}]`)).toEqual([BigInt('1'.repeat(40))]);
     expect(parseJsonWithBigInts(`[0.${'3'.repeat(100)},1e300]`)).toEqual([1 / 3, 1e300]);
   });
 
