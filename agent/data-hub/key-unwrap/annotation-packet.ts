@@ -1,40 +1,24 @@
 import { z } from 'zod';
-import { fromBase64, fromUtf8 } from '../../../server/bytes/encoding.ts';
-import type { Json } from '../../../server/claims/claims.ts';
+import { fromUtf8 } from '../../../server/bytes/encoding.ts';
 import { isCodedError } from '../../../server/errors/coded-error.ts';
 import { parseJson } from '../../../server/json/strict-json.ts';
 import { WRAP_TYPES } from '../content-cipher.ts';
+import { base64Member, settingsMember } from '../json-members.ts';
 import { KeyUnwrapError } from './key-unwrap-error.ts';
 
 const VERSION = '0.1.0';
 const MAX_NAME_LENGTH = 4096;
 
-const bytes = z.string().transform((text, context) => {
-  try {
-    return fromBase64(text);
-  } catch (error) {
-    if (!isCodedError(error)) throw error;
-    context.addIssue('expected padded base64');
-    return z.NEVER;
-  }
-});
-const settings = z
-  .record(
-    z.string(),
-    z.custom<Json>((value) => value !== undefined),
-  )
-  .default({});
-
 /** Of an encrypted image's layer. Version 1 has the first four members, so that it is a version 2 with defaults. */
 const packetSchema = z.strictObject({
   kid: z.string().min(1).max(MAX_NAME_LENGTH),
-  wrapped_data: bytes,
-  iv: bytes.nullish(),
+  wrapped_data: base64Member,
+  iv: base64Member.nullish(),
   wrap_type: z.enum(WRAP_TYPES).nullish(),
   version: z.literal(VERSION).default(VERSION),
   provider: z.string().min(1).max(MAX_NAME_LENGTH).default('kbs'),
-  provider_settings: settings,
-  annotations: settings,
+  provider_settings: settingsMember,
+  annotations: settingsMember,
 });
 export type AnnotationPacket = z.output<typeof packetSchema>;
 

@@ -1,42 +1,26 @@
 import { z } from 'zod';
-import { fromBase64, fromUtf8 } from '../../../server/bytes/encoding.ts';
-import type { Json } from '../../../server/claims/claims.ts';
+import { fromUtf8 } from '../../../server/bytes/encoding.ts';
 import { isCodedError } from '../../../server/errors/coded-error.ts';
 import { parseJson } from '../../../server/json/strict-json.ts';
 import { WRAP_TYPES } from '../content-cipher.ts';
+import { base64Member, settingsMember } from '../json-members.ts';
 import { SealedSecretError } from './sealed-secret-error.ts';
 
 const VERSION = '0.1.0';
 const MAX_NAME_LENGTH = 4096;
 
 const name = z.string().min(1).max(MAX_NAME_LENGTH);
-const bytes = z.string().transform((text, context) => {
-  try {
-    return fromBase64(text);
-  } catch (error) {
-    if (!isCodedError(error)) throw error;
-    context.addIssue('expected padded base64');
-    return z.NEVER;
-  }
-});
-/** Upstream's reader demands these two, its document calls them optional: they are. */
-const settings = z
-  .record(
-    z.string(),
-    z.custom<Json>((value) => value !== undefined),
-  )
-  .default({});
-const provider = { provider: name, provider_settings: settings, annotations: settings };
+const provider = { provider: name, provider_settings: settingsMember, annotations: settingsMember };
 
 /** Content under a key that a provider has encrypted. */
 const envelopeSchema = z.strictObject({
   version: z.literal(VERSION),
   type: z.literal('envelope'),
   key_id: name,
-  encrypted_key: bytes,
-  encrypted_data: bytes,
+  encrypted_key: base64Member,
+  encrypted_data: base64Member,
   wrap_type: z.enum(WRAP_TYPES),
-  iv: bytes,
+  iv: base64Member,
   ...provider,
 });
 /** The name of a secret that a provider keeps. */
