@@ -1,5 +1,5 @@
 import { createFakeIntel, type FakeIntel, type FakePck, type FakeQuoteOptions, pemOf } from './fake-intel.ts';
-import type { FakeIntelListOptions, FakePckOptions } from './fake-intel-certificates.ts';
+import type { FakePckOptions } from './fake-intel-certificates.ts';
 import {
   FAKE_MODULE_SIGNER,
   FAKE_PLATFORM,
@@ -19,11 +19,10 @@ export type FakeStanding = (typeof LEVELS)[number][0];
 /** What a test chooses about all that Intel says of the site; the rest is as it should be. */
 export interface FakeSiteChanges {
   readonly tdxTcbInfo?: Members;
-  readonly sgxTcbInfo?: Members;
-  readonly tdQe?: Members;
-  readonly qe?: Members;
-  readonly pckList?: FakeIntelListOptions;
-  readonly rootList?: FakeIntelListOptions;
+  /** Of another kind of machines, in place of the site's. */
+  readonly fmspc?: string;
+  /** Who signs the documents, in place of Intel. */
+  readonly signer?: FakeIntel;
 }
 
 type Members = Readonly<Record<string, unknown>>;
@@ -96,22 +95,20 @@ export async function createFakeIntelSite(): Promise<FakeIntelSite> {
 async function contentOf(intel: FakeIntel, at: Date, changes: FakeSiteChanges): Promise<FakePcsContent> {
   const [from, until] = [new Date(at.getTime() - HALF_A_DAY_MS), new Date(at.getTime() + THIRTY_DAYS_MS)];
   const dates = { issueDate: secondsOf(from), nextUpdate: secondsOf(until) };
-  const { privateKey, chain } = intel.tcbSigning;
+  const { privateKey } = (changes.signer ?? intel).tcbSigning;
   const text = (member: 'tcbInfo' | 'enclaveIdentity', value: Members): string =>
     Buffer.from(signFakeDocument(member, value, privateKey)).toString();
-  const identity = (id: string, own: Members | undefined): string =>
-    text(
-      'enclaveIdentity',
-      fakeQeIdentity(id, { ...dates, tcbLevels: componentLevels(FAKE_QE.isvsvn), ...own }),
-    );
+  const identity = (id: string): string =>
+    text('enclaveIdentity', fakeQeIdentity(id, { ...dates, tcbLevels: componentLevels(FAKE_QE.isvsvn) }));
   const lists = { thisUpdate: from, nextUpdate: until };
-  const { fmspc } = FAKE_PLATFORM;
+  const { fmspc = FAKE_PLATFORM.fmspc } = changes;
   return {
     tcbInfos: {
       [`tdx/${fmspc}`]: text(
         'tcbInfo',
         fakeTdxTcbInfo({
           ...dates,
+          fmspc,
           tdxModuleIdentities: [
             {
               id: 'TDX_01',
@@ -125,16 +122,16 @@ async function contentOf(intel: FakeIntel, at: Date, changes: FakeSiteChanges): 
       ),
       [`sgx/${fmspc}`]: text(
         'tcbInfo',
-        fakeSgxTcbInfo({ ...dates, tcbLevels: platformLevels('sgx'), ...changes.sgxTcbInfo }),
+        fakeSgxTcbInfo({ ...dates, fmspc, tcbLevels: platformLevels('sgx') }),
       ),
     },
-    qeIdentities: { tdx: identity('TD_QE', changes.tdQe), sgx: identity('QE', changes.qe) },
+    qeIdentities: { tdx: identity('TD_QE'), sgx: identity('QE') },
     revocationLists: {
-      platform: await intel.pckCrl('platform', { ...lists, ...changes.pckList }),
+      platform: await intel.pckCrl('platform', lists),
       processor: await intel.pckCrl('processor', lists),
-      root: await intel.rootCrl({ ...lists, ...changes.rootList }),
+      root: await intel.rootCrl(lists),
     },
-    signingChain: pemOf(chain),
+    signingChain: pemOf(intel.tcbSigning.chain),
     pckChains: {
       platform: pemOf(intel.issuerChain('platform')),
       processor: pemOf(intel.issuerChain('processor')),
