@@ -36,12 +36,7 @@ export function restRole(options: RestRoleOptions): Role & {
     name: 'api-server-rest',
     async start({ log }) {
       const { features, version, hosts = [], peers = [], accessToken, limits = {} } = options;
-      if (peers.length > 0 && accessToken === undefined) {
-        throw new PeerRangeError(
-          'PEERS_WITHOUT_ACCESS_TOKEN',
-          'expected an access token beside peers that are not on loopback, got none',
-        );
-      }
+      requireToken(peers, accessToken);
       const transports: RpcTransport[] = [];
       const connect = (address: string): RpcTransport => {
         const transport = createTtrpcTransport(parseUnixAddress(address));
@@ -76,4 +71,12 @@ export function restRole(options: RestRoleOptions): Role & {
       };
     },
   };
+}
+
+function requireToken(peers: readonly string[], accessToken: string | undefined): void {
+  if (peers.length === 0 || accessToken !== undefined) return;
+  throw new PeerRangeError(
+    'PEERS_WITHOUT_ACCESS_TOKEN',
+    'expected an access token beside peers that are not on loopback, got none',
+  );
 }

@@ -40,7 +40,7 @@ const TIMEOUTS = {
 };
 
 /**
- * Serves the front over HTTP/1.1, plaintext. By `node:http` and not by fastify, which costs a guest 60 ms of its start for
+ * Serves the front over HTTP/1.1, plaintext. By `node:http` and not by fastify, which costs a guest 40 ms of its start for
  * seven paths. Beyond loopback only with an access token. Throws AddressError ADDRESS_NOT_LOOPBACK, ADDRESS_UNAVAILABLE.
  */
 export async function startRestServer(options: RestServerOptions): Promise<RestServer> {

@@ -5,6 +5,9 @@ import { isCodedError } from '../../../server/errors/coded-error.ts';
 import { parseJson } from '../../../server/json/strict-json.ts';
 import { SealedSecretError } from './sealed-secret-error.ts';
 
+/** More is no key. */
+export const MAX_KEY_BYTES = 16_384;
+
 /** A JWK (RFC 7517), with whatever else its maker put there; but not one that is meant for something else. */
 const jwkSchema = z.object({
   kty: z.literal('EC'),
@@ -48,6 +51,7 @@ export function parseSigningKey(text: Uint8Array): KeyObject {
 }
 
 function parseJwk(text: Uint8Array): Jwk {
+  if (text.byteLength > MAX_KEY_BYTES) throw malformed();
   let document: unknown;
   try {
     document = parseJson(fromUtf8(text));

@@ -5,7 +5,7 @@ import { isCodedError } from '../../../server/errors/coded-error.ts';
 import type { GetResource } from '../../kbs-client/resource-servers.ts';
 import { parseResourceUri, type ResourceUri } from '../../resource-uri.ts';
 import { SealedSecretError } from './sealed-secret-error.ts';
-import { parseVerificationKey } from './signing-key.ts';
+import { MAX_KEY_BYTES, parseVerificationKey } from './signing-key.ts';
 
 export interface VerificationKeyOptions {
   /** Holds a JWK for each key, named as its kid. Whoever writes there may seal secrets for this guest. */
@@ -26,7 +26,6 @@ export type FindVerificationKey = (kid: string) => Promise<KeyObject>;
 const KBS_URI = /^kbs(?:\+|:)/i;
 /** One name below a folder, nothing hidden. */
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/;
-const MAX_KEY_BYTES = 16_384;
 
 /** Finds verification keys where the configuration allows, and nowhere else. */
 export function createVerificationKeys(options: VerificationKeyOptions): FindVerificationKey {
@@ -95,7 +94,7 @@ async function readInside(folder: string, name: string): Promise<Uint8Array> {
   try {
     const buffer = new Uint8Array(MAX_KEY_BYTES + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, 0);
-    return buffer.subarray(0, bytesRead); // one that is longer is cut, and then no JSON
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
