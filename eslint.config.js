@@ -37,7 +37,7 @@ export default tseslint.config(
   { files: ['server/bytes/**', 'test/**'], rules: { 'no-restricted-globals': 'off' } },
   {
     // The edges of the program: the real clock, the real environment, the terminal.
-    files: ['server/main.ts', 'server/cli/**', 'server/clock.ts'],
+    files: ['server/main.ts', 'server/cli/**', 'server/clock.ts', 'agent/main.ts'],
     rules: { 'no-restricted-properties': 'off', 'no-restricted-syntax': 'off' },
   },
   // Services are objects of closures: none of their methods uses `this`, and wiring hands them on one by one.
