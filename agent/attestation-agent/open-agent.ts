@@ -2,15 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { createNodeDigester } from '../binding/node-digester.ts';
 import type { Config } from '../config/config-schema.ts';
 import type { Environment } from '../config/load-config.ts';
+import type { Guest } from '../guest.ts';
 import { AttesterError } from './attesters/attester-error.ts';
 import type { Finding } from './attesters/detect.ts';
 import { type GuestHardware, guestHardware } from './attesters/guest-hardware.ts';
 import { type OpenedAttester, openAttester } from './attesters/open-attester.ts';
-import { type ConfiguredServers, configuredServers } from './configured-servers.ts';
 import type { EvidenceProvider, EvidenceSource } from './evidence-provider.ts';
 import { bindGivenInitData, bindInitData, type GivenInitData } from './init-data-at-start.ts';
 import type { AttestationAgent } from './service.ts';
-import { createTokenService, type TokenService } from './tokens/token-service.ts';
+import { laterTokens } from './tokens/later-tokens.ts';
+import type { TokenService } from './tokens/token-service.ts';
 
 export interface OpenAgentOptions {
   readonly config: Config;
@@ -30,27 +31,22 @@ export interface OpenAgentOptions {
   readonly measures: boolean;
 }
 
-/** An agent in this process, with what a client of key brokers needs of it. */
+/** An agent in this process, which also has credentials for whoever fetches resources there. */
 export interface OpenedAgent extends AttestationAgent {
   readonly tokens: TokenService;
-  readonly servers: ConfiguredServers;
 }
 
 /**
  * Finds the TEE, binds the init data to it, and prepares tokens; none is fetched yet. Throws AttesterError TEE_NOT_FOUND
  * where there is nothing that can prove anything, InitDataBindingError INIT_DATA_MISMATCH; InitDataError,
- * RuntimeMeasurementError, EndpointError, and what the attester throws.
+ * RuntimeMeasurementError, and what the attester throws.
  */
 export async function openAgent(options: OpenAgentOptions): Promise<OpenedAgent> {
   const { config, clock, warn } = options;
-  const servers = configuredServers(config, {
-    userAgent: options.userAgent,
-    readText: async (path) => await readFile(path, 'utf8'),
-  });
   const { attester, measurement, devices } = await openHardware(options);
   const initDataToml = await bindGivenInitData(attester, options.initData ?? {}, warn);
   const provider: EvidenceProvider = { ...attester, devices };
-  const guest = {
+  const guest: Guest = {
     provider,
     initDataToml,
     teeKeyAlgorithm: config.token_configs.kbs?.tee_key_algorithm ?? 'ECDH-ES+A256KW-P256',
@@ -61,16 +57,25 @@ export async function openAgent(options: OpenAgentOptions): Promise<OpenedAgent>
   return {
     provider,
     measurement,
-    servers,
-    tokens: createTokenService({
-      guest,
-      ...servers,
-      renewBeforeSeconds: config.deadlines.renew_before_seconds,
-    }),
+    tokens: laterTokens(async () => await openTokens(guest, options)),
     bindInitData: async (digest) => {
       await bindInitData(attester, digest);
     },
   };
+}
+
+async function openTokens(
+  guest: Guest,
+  { config, userAgent }: Pick<OpenAgentOptions, 'config' | 'userAgent'>,
+): Promise<TokenService> {
+  const { configuredServers } = await import('./configured-servers.ts');
+  const { createTokenService } = await import('./tokens/token-service.ts');
+  const readText = async (path: string): Promise<string> => await readFile(path, 'utf8');
+  return createTokenService({
+    guest,
+    ...configuredServers(config, { userAgent, readText }),
+    renewBeforeSeconds: config.deadlines.renew_before_seconds,
+  });
 }
 
 /** The way to the hardware that a configuration describes. */

@@ -65,8 +65,14 @@ function report(error: unknown, io: CommandIo): ExitCode {
   if (!isCodedError(error)) throw error;
   const lines = error.message.split('\n').map(printable);
   const head = error instanceof ConfigError ? ['the configuration cannot be used', ...lines] : lines;
-  io.writeStderr(`error ${codeOf(error)}: ${head.join('\n  ')}\n`);
+  const because = isCodedError(error.cause) ? [`because of ${shownCause(error.cause)}`] : [];
+  io.writeStderr(`error ${codeOf(error)}: ${[...head, ...because].join('\n  ')}\n`);
   return exitCodeOf(error);
+}
+
+/** A deadline, for example, passes for a reason. */
+function shownCause({ code, message }: CodedError): string {
+  return `${printable(code)}: ${printable(message)}`;
 }
 
 /** An agent's own reason says more than the code of the call. */

@@ -21,7 +21,8 @@ export function addDetectCommand(program: Command, io: CommandIo): void {
     .addHelpText('after', EXAMPLES);
   addSocketFlag(addConfigFlags(command)).action(async (_flags: unknown, self: Command) => {
     const flags: unknown = self.optsWithGlobals();
-    print(io, flags, socketIn(flags) === undefined ? await detectHere(flags, io) : await askAgent(flags, io));
+    if (socketIn(flags) === undefined) await detectHere(flags, io);
+    else print(io, flags, await askAgent(flags, io));
   });
 }
 
@@ -31,34 +32,29 @@ async function askAgent(flags: unknown, io: CommandIo): Promise<CommandResult> {
 }
 
 /** Throws AttesterError TEE_NOT_FOUND, after it has said what was looked for. */
-async function detectHere(flags: unknown, io: CommandIo): Promise<CommandResult> {
+async function detectHere(flags: unknown, io: CommandIo): Promise<void> {
   const config = await configFrom(flags, io);
   const { hardwareOf, samplesOf } = await import('../attestation-agent/open-agent.ts');
   const { findings, primary, devices } = await hardwareOf({ ...io, config }).detect(samplesOf(config));
   const tee = config.attester.tee ?? primary?.tee;
-  const text = tableOf(findings, tee);
-  if (tee === undefined) {
-    const shown = text.split('\n').slice(1).join('\n');
-    throw new AttesterError('TEE_NOT_FOUND', `expected a TEE, got none\n${shown}`);
-  }
-  return {
+  print(io, flags, {
     json: {
-      tee,
+      tee: tee ?? null,
       devices: devices.map((device) => device.tee),
       findings: findings.map(({ tee: name, kind, found, why }) => ({ tee: name, kind, found, why })),
     },
-    text,
-  };
+    text: tableOf(findings, tee),
+  });
+  if (tee === undefined) throw new AttesterError('TEE_NOT_FOUND', 'expected a TEE, got none');
 }
 
 function tableOf(findings: readonly Finding[], primary: string | undefined): string {
+  const foundIn = ({ tee, found }: Finding): string => {
+    if (tee === primary) return 'in use';
+    return found ? 'yes' : 'no';
+  };
   return table([
     ['TEE', 'KIND', 'FOUND', 'WHY'],
-    ...findings.map(({ tee, kind, found, why }) => [
-      tee,
-      kind,
-      tee === primary ? 'in use' : found ? 'yes' : 'no',
-      why,
-    ]),
+    ...findings.map((finding) => [finding.tee, finding.kind, foundIn(finding), finding.why]),
   ]);
 }
