@@ -87,16 +87,25 @@ describe('evidence that is damaged on its way', () => {
     ['an empty object', '{}'],
     ['numbers that are no bytes', '{"attestation_report":{"report_data":[256,-1,1.5]},"cert_chain":[]}'],
     [
-      'an endless list of certificates',
+      'a long list of certificates',
       JSON.stringify({
         attestation_report: {},
-        cert_chain: Array.from({ length: 10_000 }, () => ({ cert_type: 'VCEK', data: [] })),
+        cert_chain: Array.from({ length: 1000 }, () => ({ cert_type: 'VCEK', data: [] })),
       }),
     ],
   ])('%s is refused', async (_what, text) => {
     expect(await postEvidence(verigo.url, 'snp', text)).toMatchObject({
       status: 400,
       code: 'EVIDENCE_MALFORMED',
+    });
+  });
+
+  test('an endless list is refused before it is read', async () => {
+    const chain = Array.from({ length: 10_000 }, () => ({ cert_type: 'VCEK', data: [] }));
+    const text = JSON.stringify({ attestation_report: {}, cert_chain: chain });
+    expect(await postEvidence(verigo.url, 'snp', text)).toMatchObject({
+      status: 400,
+      code: 'JSON_TOO_LARGE',
     });
   });
 });

@@ -106,8 +106,7 @@ async function listening(
   closed: Promise<[number | null]>,
   output: () => string,
 ): Promise<string> {
-  const deadline = AbortSignal.timeout(START_TIMEOUT_MS);
-  deadline.addEventListener('abort', () => child.kill('SIGKILL'));
+  const deadline = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
   const said = new Promise<string>((resolve) => {
     child.stderr!.on('data', () => {
       const url = LISTENING.exec(output())?.[1];
@@ -120,6 +119,7 @@ async function listening(
   try {
     return await Promise.race([said, ended]);
   } finally {
+    clearTimeout(deadline);
     ended.catch(() => undefined);
   }
 }
