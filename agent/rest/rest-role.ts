@@ -1,4 +1,4 @@
-import type { Role, RunningRole } from '../role.ts';
+import type { Role, RoleContext, RunningRole } from '../role.ts';
 import { parseTcpAddress, parseUnixAddress } from '../rpc/address.ts';
 import { createRpcClient, type RpcTransport } from '../rpc/client.ts';
 import { AttestationAgentService } from '../rpc/gen/attestation_agent_pb.ts';
@@ -28,10 +28,12 @@ const HUB = 'unix:///run/confidential-containers/cdh.sock';
 const AGENT = 'unix:///run/confidential-containers/attestation-agent/attestation-agent.sock';
 const TIMEOUT_MILLISECONDS = 50_000;
 
+export interface RestRole extends Role {
+  start(context: RoleContext): Promise<RunningRole & { readonly port: number }>;
+}
+
 /** The REST front as a role. Its peers are connected to when they are first needed, and again when they were lost. */
-export function restRole(options: RestRoleOptions): Role & {
-  start(...context: Parameters<Role['start']>): Promise<RunningRole & { readonly port: number }>;
-} {
+export function restRole(options: RestRoleOptions): RestRole {
   return {
     name: 'api-server-rest',
     async start({ log }) {

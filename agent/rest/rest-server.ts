@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { concatBytes } from '../../server/bytes/byte-strings.ts';
+import { toUtf8 } from '../../server/bytes/encoding.ts';
 import { AddressError, isLoopback, type TcpAddress } from '../rpc/address.ts';
 import type { FailureLog } from '../rpc/service.ts';
 import { refusalOf } from './refusal.ts';
@@ -103,7 +104,7 @@ function createListener({ front, guard, log }: RestServerOptions, limits: RestLi
           response,
           status,
           { 'content-type': 'text/plain', 'verigo-code': code, ...connection, ...headers },
-          words,
+          toUtf8(words),
         );
       },
     );
@@ -114,12 +115,13 @@ function send(
   response: ServerResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
-  body: Uint8Array | string,
+  body: Uint8Array,
 ): void {
   // What is said here are secrets, and nothing of it is to be kept or to be shown as a page.
   response.writeHead(status, {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    'content-length': String(body.byteLength),
     ...headers,
   });
   response.end(body);
