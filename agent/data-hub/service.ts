@@ -55,6 +55,7 @@ async function toldOfUnwrap(run: () => Promise<Uint8Array>): Promise<Uint8Array>
   try {
     return await run();
   } catch (error) {
-    throw toCallFailure(error instanceof KeyUnwrapError ? BRIEFS.unwrapKeyRequest : BRIEFS.unwrapKey, error);
+    const isOfRequest = error instanceof KeyUnwrapError && error.code.startsWith('KEY_UNWRAP_');
+    throw toCallFailure(isOfRequest ? BRIEFS.unwrapKeyRequest : BRIEFS.unwrapKey, error);
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '../../../agent/attestation-agent/tokens/token-service.ts';
 import { type HubConfig, parseHubConfig } from '../../../agent/data-hub/config.ts';
 import { dataHubRole } from '../../../agent/data-hub/data-hub-role.ts';
+import { restRole } from '../../../agent/rest/rest-role.ts';
 import { createRpcClient } from '../../../agent/rpc/client.ts';
 import { GetResourceService, ImagePullService } from '../../../agent/rpc/gen/confidential_data_hub_pb.ts';
 import { createGrpcTransport } from '../../../agent/rpc/grpc-transport.ts';
@@ -17,10 +18,12 @@ import { fakeGuest, plainServer, QUICK } from '../../fakes/fake-guest.ts';
 import { fakeSealedSecret, fakeSecretSigner, VAULT } from '../../fakes/fake-secrets.ts';
 import { createAdministrator } from '../../harness/administrator.ts';
 import { connectHub, createGuestPlace, type GuestPlace, type HubClient } from '../../harness/data-hub.ts';
+import { send } from '../../harness/http.ts';
 import { type RunningVerigo, startVerigo } from '../../harness/serve-verigo.ts';
 
 /** The whole way: hub over ttrpc, Attestation Agent over ttrpc, and a server that attests and releases. */
-const ALLOW = 'package policy\ndefault allow = false\nallow if input["submods"]\n';
+const POLICY =
+  'package policy\ndefault allow = false\nallow if data["resource-path"] != ["default", "secret", "denied"]\n';
 const owner = fakeSecretSigner();
 let place: GuestPlace;
 let verigo: RunningVerigo;
@@ -35,7 +38,7 @@ beforeAll(async () => {
     await verigo.close();
   });
   const administrator = createAdministrator(verigo.url, await verigo.adminToken());
-  await administrator.postResourcePolicy(ALLOW);
+  await administrator.postResourcePolicy(POLICY);
   await administrator.putResource('default/secret/one', 'the secret');
   tokens = createTokenService({
     guest: fakeGuest(),
@@ -106,6 +109,7 @@ describe('resources', () => {
   });
 
   test.each([
+    ['kbs:///default/secret/denied', 'PERMISSION_DENIED: [CDH] [ERROR]: Get Resource failed (POLICY_DENIED)'],
     ['kbs:///default/secret/none', 'NOT_FOUND: [CDH] [ERROR]: Get Resource failed (RESOURCE_NOT_FOUND)'],
     ['kbs+none:///a/b', 'NOT_FOUND: [CDH] [ERROR]: Get Resource failed (PLUGIN_NOT_FOUND)'],
     ['http:///a/b/c', 'INVALID_ARGUMENT: [CDH] [ERROR]: Get Resource failed (RESOURCE_URI_SCHEME)'],
@@ -180,6 +184,10 @@ describe('sealed secrets and keys of images', () => {
   test.each([
     ['{}', 'INVALID_ARGUMENT: [ERROR] UnwrapKey Parse request failed (KEY_UNWRAP_INPUT_MALFORMED)'],
     [
+      unwrapInput({}),
+      'INVALID_ARGUMENT: [CDH] [ERROR]: Decrypt Image (UnwrapKey) failed (ANNOTATION_PACKET_MALFORMED)',
+    ],
+    [
       unwrapInput({ kid: 'kbs:///default/secret/one', wrapped_data: '', iv: '', wrap_type: 'A256GCM' }),
       'INVALID_ARGUMENT: [CDH] [ERROR]: Decrypt Image (UnwrapKey) failed (CONTENT_KEY_LENGTH_WRONG)',
     ],
@@ -217,6 +225,35 @@ test('the same over gRPC', async () => {
   expect(await failureOf(resources.getResource({ resourcePath: 'kbs:///default/secret/none' }))).toBe(
     'NOT_FOUND: [CDH] [ERROR]: Get Resource failed (RESOURCE_NOT_FOUND)',
   );
+});
+
+test('and over HTTP, through the front', async () => {
+  const front = await restRole({
+    features: 'all',
+    version: 'x',
+    bind: '127.0.0.1:0',
+    hubAddress: place.uri('hub'),
+    agentAddress: place.uri('aa'),
+  }).start(place.context);
+  place.defer(async () => {
+    await front.close(0);
+  });
+  const url = `http://127.0.0.1:${front.port}`;
+  expect((await send(url, '/cdh/resource/default/secret/one')).text).toBe('the secret');
+  const codes: unknown[] = [];
+  for (const path of ['resource/default/secret/none', 'resource/default/secret/denied', 'plugin/none/a']) {
+    const { status, code } = await send(url, `/cdh/${path}`);
+    codes.push([status, code]);
+  }
+  expect(codes).toEqual([
+    [404, 'RESOURCE_NOT_FOUND'],
+    [403, 'POLICY_DENIED'],
+    [404, 'PLUGIN_NOT_FOUND'],
+  ]);
+  expect((await send(url, '/aa/token?token_type=kbs')).json()).toMatchObject({
+    token: expect.any(String) as string,
+    tee_keypair: expect.any(String) as string,
+  });
 });
 
 test('skipped verification is said in the log', async () => {
