@@ -1,4 +1,4 @@
-import { type CodedError, isCodedError } from '../../server/errors/coded-error.ts';
+import { isCodedError } from '../../server/errors/coded-error.ts';
 import type { MalformedCode } from '../../server/errors/malformed-error.ts';
 import type { ClientErrorCode } from '../client-error.ts';
 import type { ResourceServerErrorCode } from '../kbs-client/resource-servers.ts';
@@ -108,18 +108,12 @@ const RPC_CODE_OF: Readonly<Record<Told, RpcCode>> = {
   PROVIDER_CANNOT_GET: 'FAILED_PRECONDITION',
 };
 const CODES: ReadonlyMap<string, RpcCode> = new Map(Object.entries(RPC_CODE_OF));
-const REASON = /\(([A-Z][A-Z0-9_]{0,63})\)$/;
 
 /**
- * A failure as the caller hears it: upstream's words, and our code behind them in brackets. What happened in detail is the
+ * A failure as the caller hears it: upstream's words, and our code behind them as `reasonOf` reads it. What happened in detail is the
  * cause, which is logged and never sent. What is no error of ours stays what it was.
  */
 export function toCallFailure(brief: string, error: unknown): unknown {
   if (!isCodedError(error) || error instanceof RpcError) return error;
   return new RpcError(CODES.get(error.code) ?? 'INTERNAL', `${brief} (${error.code})`, { cause: error });
-}
-
-/** The code that a hub of ours has put behind its words; undefined of others, and of calls that reached no hub. */
-export function reasonOf({ message }: CodedError): string | undefined {
-  return REASON.exec(message)?.[1];
 }

@@ -1,4 +1,4 @@
-import { reasonOf } from '../data-hub/call-failure.ts';
+import { reasonOf } from '../rpc/failure-reason.ts';
 import { type RpcCode, RpcError } from '../rpc/rpc-error.ts';
 import { RestError } from './rest-error.ts';
 

@@ -1,6 +1,7 @@
 import { fromUtf8 } from '../../../server/bytes/encoding.ts';
 import { CodedError } from '../../../server/errors/coded-error.ts';
 import type { RpcClient } from '../../rpc/client.ts';
+import { reasonOf } from '../../rpc/failure-reason.ts';
 import type { AttestationAgentService } from '../../rpc/gen/attestation_agent_pb.ts';
 import { type RpcCode, RpcError } from '../../rpc/rpc-error.ts';
 
@@ -30,7 +31,7 @@ export function createAskAgent(
       return text(await ask(tokenType));
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      if (UNAVAILABLE.has(error.code) || !EXCEPT.test(tokenType)) throw toAgentError(error);
+      if (!EXCEPT.test(tokenType) || isOtherThanUnknown(error)) throw toAgentError(error);
     }
     try {
       return text(await ask(tokenType.replace(EXCEPT, '')));
@@ -38,6 +39,12 @@ export function createAskAgent(
       throw error instanceof RpcError ? toAgentError(error) : error;
     }
   };
+}
+
+/** Our agent says why; upstream's says that it failed, also of a type that it does not know. */
+function isOtherThanUnknown(error: RpcError): boolean {
+  const reason = reasonOf(error);
+  return UNAVAILABLE.has(error.code) || (reason !== undefined && reason !== 'TOKEN_TYPE_UNKNOWN');
 }
 
 function text(token: Uint8Array): string {

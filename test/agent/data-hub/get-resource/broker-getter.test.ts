@@ -113,6 +113,16 @@ test('an agent that does not know of refusals is asked for the plain type', asyn
   expect(Buffer.from(await get('kbs+x:///a')).toString()).toBe('upstream 2');
 });
 
+test('an agent that says why it gives no other token is not asked again', async () => {
+  agent.state.getToken = async (type) => {
+    if (type.includes(';')) throw new RpcError('PERMISSION_DENIED', 'no (ATTESTATION_REFUSED)');
+    return boundText('agent 1');
+  };
+  const get = getter({ '': await broker(refuseFirst) });
+  await expect(get('kbs+x:///a')).rejects.toMatchObject({ code: 'ATTESTATION_AGENT_REFUSED' });
+  expect(agent.state.seen).toHaveLength(2);
+});
+
 test.each<[string, string, () => Promise<string>]>([
   [
     'an agent that gives none',
