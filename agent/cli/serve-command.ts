@@ -11,6 +11,7 @@ const EXAMPLES = `
 Examples:
   $ verigo-agent serve
   $ verigo-agent serve -c /etc/attestation-agent.toml -t /run/initdata.toml
+  $ verigo-agent serve --roles aa,cdh,rest -c aa.toml --cdh-config cdh.toml -f all
   $ verigo-agent serve -a unix:///run/aa.sock -a 127.0.0.1:50002`;
 
 const flagsSchema = z.object({ roles: z.string() });
