@@ -88,7 +88,7 @@ export function serviceNameOf(source: string): string | undefined {
 
 function isHost(host: string): boolean {
   try {
-    return parseResourceUri(`kbs://${host}/a`).host !== '';
+    return host !== '' && parseResourceUri(`kbs://${host}/a`).host === host.toLowerCase();
   } catch (error) {
     if (isCodedError(error)) return false;
     throw error;
