@@ -26,7 +26,7 @@ const MOST_PAUSE_MILLISECONDS = 8_000;
 /**
  * Runs what may fail for a moment until it goes well: only errors that are transient are tried again, after a pause with
  * jitter, or the one that the server asked for. A pause that does not end before the deadline is not begun: then the
- * failure stands. Throws what the last attempt threw, or ClientError DEADLINE_EXCEEDED.
+ * failure stands. Throws what the last attempt threw, or ClientError DEADLINE_EXCEEDED, caused by what the last one threw.
  */
 export async function withAttempts<T>(
   run: (signal: AbortSignal) => Promise<T>,
@@ -53,7 +53,7 @@ export async function withAttempts<T>(
       throw error;
     }
   });
-  return await deadline.race(attempts);
+  return await deadline.race(attempts, () => lastFailure);
 }
 
 function isTransient(error: unknown): error is ClientError {

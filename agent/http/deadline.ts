@@ -4,8 +4,8 @@ import { ClientError } from '../client-error.ts';
 export interface Deadline {
   /** Milliseconds; zero or less when it is over. */
   left(): number;
-  /** The result, or ClientError DEADLINE_EXCEEDED when it does not come in time. */
-  race<T>(work: Promise<T>): Promise<T>;
+  /** The result, or ClientError DEADLINE_EXCEEDED when it does not come in time; `reason` is asked then what it was about. */
+  race<T>(work: Promise<T>, reason?: () => unknown): Promise<T>;
 }
 
 export function startDeadline(milliseconds: number): Deadline {
@@ -13,12 +13,12 @@ export function startDeadline(milliseconds: number): Deadline {
   const left = (): number => end - performance.now();
   return {
     left,
-    async race(work) {
+    async race(work, reason) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const over = new Promise<never>((_resolve, reject) => {
         timer = setTimeout(
           () => {
-            reject(deadlineExceeded());
+            reject(deadlineExceeded(reason?.()));
           },
           Math.max(0, left()),
         );

@@ -82,6 +82,17 @@ describe('time', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(190);
   });
 
+  test('a deadline that passes says what the last attempt ended with', async () => {
+    const failure = new ClientError('SERVER_UNREACHABLE', 'nobody is there');
+    let attempt = 0;
+    const never = new Promise<never>(() => undefined);
+    const work = async (): Promise<never> => await (attempt++ === 0 ? Promise.reject(failure) : never);
+    await expect(withAttempts(work, { ...QUICK, deadlineMilliseconds: 100 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      cause: failure,
+    });
+  });
+
   test('a pause beyond the deadline is not begun', async () => {
     const { run, count } = failing(1, failure('SERVER_OVERLOADED', 3600));
     await expect(withAttempts(run, QUICK)).rejects.toMatchObject({ code: 'SERVER_OVERLOADED' });
