@@ -2,8 +2,8 @@ import closeWithGrace from 'close-with-grace';
 import type { Log } from './log.ts';
 import type { Role, RoleContext, RunningRole } from './role.ts';
 
-/** As long as the agent's callers wait. */
-const GRACE_MILLISECONDS = 50_000;
+/** A guest that shuts down does not wait for a server that is away; the runtime around it would kill us in a while. */
+const GRACE_MILLISECONDS = 10_000;
 /** For those that hang after all. */
 const DELAY_MILLISECONDS = GRACE_MILLISECONDS + 5_000;
 
