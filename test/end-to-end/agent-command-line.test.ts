@@ -162,6 +162,32 @@ test('--kbs-root-ca and --pin say which key broker it is', async () => {
   }
 });
 
+describe.each(['kbs', 'coco_as'])('a further key broker, with tokens of %s', (source) => {
+  test.each([
+    [`kbs://second.example:8443/${RESOURCE}`, 0, SECRET, /^/],
+    [`kbs+plugin://second.example:8443/a`, 2, '', /error PLUGIN_NOT_ALLOWED: /],
+    [`kbs://third.example/${RESOURCE}`, 2, '', /error RESOURCE_SERVER_UNKNOWN: /],
+  ])('%s: %d', async (uri, code, stdout, stderr) => {
+    const server = {
+      host: 'Second.example:8443',
+      url: verigo.url,
+      token_source: source,
+      plugins: ['resource'],
+    };
+    const two = agentFolder(UNREACHABLE, {
+      token_configs: { coco_as: { url: verigo.url }, kbs: { url: UNREACHABLE } },
+      resource_servers: [server],
+    });
+    try {
+      const run = await runAgent(two.folder, ['resource', uri, '-c', 'aa.toml']);
+      expect(run.stderr).toMatch(stderr);
+      expect(run).toMatchObject({ code, stdout });
+    } finally {
+      two.remove();
+    }
+  });
+});
+
 test('--as chooses the service that coco_as means', async () => {
   const named = agentFolder(verigo.url, {
     token_configs: { coco_as: { url: UNREACHABLE, here: { url: verigo.url } } },
