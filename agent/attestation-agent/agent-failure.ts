@@ -105,10 +105,9 @@ const RPC_CODE_OF: Readonly<Record<Exclude<AgentCode, InternalCode>, RpcCode>> =
   INIT_DATA_BINDING_UNSUPPORTED: 'UNIMPLEMENTED',
 };
 const CODES: ReadonlyMap<string, RpcCode> = new Map(Object.entries(RPC_CODE_OF));
-const REASON = /\(([A-Z][A-Z0-9_]{0,63})\)$/;
 
 /**
- * A failure as the caller hears it: upstream's words, and our code behind them in brackets. What happened in detail is the
+ * A failure as the caller hears it: upstream's words, and our code behind them as `reasonOf` reads it. What happened in detail is the
  * cause, which is logged and never sent.
  */
 export function toCallFailure(brief: string, error: unknown): RpcError {
@@ -117,9 +116,4 @@ export function toCallFailure(brief: string, error: unknown): RpcError {
     ? [CODES.get(error.code) ?? 'INTERNAL', error.code]
     : (['INTERNAL', 'INTERNAL'] as const);
   return new RpcError(code, `${brief} (${reason})`, { cause: error });
-}
-
-/** The code that an agent of ours has put behind its words; undefined of others, and of calls that reached none. */
-export function reasonOf({ message }: RpcError): string | undefined {
-  return REASON.exec(message)?.[1];
 }

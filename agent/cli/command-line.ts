@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { type CodedError, isCodedError } from '../../server/errors/coded-error.ts';
-import { reasonOf } from '../attestation-agent/agent-failure.ts';
 import { ConfigError } from '../config/config-error.ts';
+import { reasonOf } from '../rpc/failure-reason.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './command-error.ts';
 import type { CommandIo } from './command-io.ts';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { reasonOf, toCallFailure } from '../../../agent/attestation-agent/agent-failure.ts';
+import { toCallFailure } from '../../../agent/attestation-agent/agent-failure.ts';
 import { AttesterError } from '../../../agent/attestation-agent/attesters/attester-error.ts';
+import { reasonOf } from '../../../agent/rpc/failure-reason.ts';
 import { RpcError } from '../../../agent/rpc/rpc-error.ts';
 
 it('a failure has upstream’s words, our code in brackets, and its cause', () => {
