@@ -132,6 +132,7 @@ describe('documents that are not what they should be', () => {
     {
       what: 'of a version that is to come',
       code: 'TCB_INFO_VERSION_UNSUPPORTED',
+      status: 422,
       changes: async () => ({ tdxTcbInfo: { version: 4 } }),
     },
     {
