@@ -1,9 +1,8 @@
 import type { KeyObject } from 'node:crypto';
-import { open, realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
 import { isCodedError } from '../../../server/errors/coded-error.ts';
 import type { GetResource } from '../../kbs-client/resource-servers.ts';
 import { parseResourceUri, type ResourceUri } from '../../resource-uri.ts';
+import { readFileInside } from '../file-inside.ts';
 import { SealedSecretError } from './sealed-secret-error.ts';
 import { MAX_KEY_BYTES, parseVerificationKey } from './signing-key.ts';
 
@@ -73,31 +72,15 @@ async function readKey(kid: string, { folder, kids }: VerificationKeyOptions): P
   if (!NAME.test(kid) || (kids !== undefined && !kids.includes(kid))) {
     throw notAllowed('a configured kid, or a name in the folder of keys');
   }
-  try {
-    return await readInside(folder, kid);
-  } catch (cause) {
-    if (isCodedError(cause)) throw cause;
+  const key = await readFileInside(folder, kid, MAX_KEY_BYTES).catch((cause: unknown) => {
     throw new SealedSecretError(
       'SIGNING_KEY_NOT_FOUND',
       'expected the key of this kid in the folder of keys, got none',
       { cause },
     );
-  }
-}
-
-/** Links are followed, but not out of the folder: it may be one of Kubernetes' volumes, which are made of links. */
-async function readInside(folder: string, name: string): Promise<Uint8Array> {
-  const root = await realpath(folder);
-  const path = await realpath(join(root, name));
-  if (!path.startsWith(root + sep)) throw notAllowed('a key inside of the folder of keys');
-  const file = await open(path, 'r');
-  try {
-    const buffer = new Uint8Array(MAX_KEY_BYTES + 1);
-    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  });
+  if (key === undefined) throw notAllowed('a key inside of the folder of keys');
+  return key; // one that is longer is cut, and then no JSON
 }
 
 function notAllowed(expected: string): SealedSecretError {
