@@ -10,6 +10,7 @@ export interface SeenRequest {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly text: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface ScriptedReply {
@@ -40,9 +41,9 @@ export async function startScriptedServer(
   const seen: SeenRequest[] = [];
   let connections = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const text = (await buffer(request)).toString();
+    const bytes = await buffer(request);
     const { method = '', url = '', headers } = request;
-    const asked = { method, path: url, headers, text };
+    const asked = { method, path: url, headers, text: bytes.toString(), bytes };
     seen.push(asked);
     const reply = await script(asked, seen.length);
     if (reply.hangs === true) return;

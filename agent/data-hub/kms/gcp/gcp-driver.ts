@@ -21,18 +21,20 @@ const secretAnnotationsSchema = z.strictObject({
     .default('latest'),
 });
 
-const SEGMENT = '[A-Za-z0-9_.:-]{1,128}';
+/** Some projects have a domain in front of their id, with a colon; elsewhere a colon begins an operation. */
+const PROJECT = '[a-z0-9.:-]{1,128}';
+const SEGMENT = '[A-Za-z0-9_.-]{1,128}';
 const keyNameSchema = z
   .string()
   .regex(
     new RegExp(
-      `^projects/${SEGMENT}/locations/${SEGMENT}/keyRings/${SEGMENT}/cryptoKeys/${SEGMENT}(?:/cryptoKeyVersions/[1-9][0-9]{0,9})?$`,
+      `^projects/${PROJECT}/locations/${SEGMENT}/keyRings/${SEGMENT}/cryptoKeys/${SEGMENT}(?:/cryptoKeyVersions/[1-9][0-9]{0,9})?$`,
     ),
   )
   .refine(hasNoDots);
 const secretNameSchema = z
   .string()
-  .regex(new RegExp(`^(?:projects/${SEGMENT}/secrets/)?[A-Za-z0-9_-]{1,255}$`))
+  .regex(new RegExp(`^(?:projects/${PROJECT}/secrets/)?[A-Za-z0-9_-]{1,255}$`))
   .refine(hasNoDots);
 
 /** Sums are 64-bit integers, which JSON of Google's carries as text. */
