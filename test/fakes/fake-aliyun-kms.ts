@@ -53,6 +53,7 @@ export async function startFakeDedicatedKms(
         return decrypt(request.bytes);
       case 'GetSecretValue':
         return secret(request.bytes);
+      case undefined:
       default:
         return refusal(400, 'InvalidParam');
     }
@@ -135,7 +136,7 @@ function isSigned({ headers, bytes, method, path }: SeenRequest, clientKey: KeyO
     .filter((name) => name.startsWith('x-kms-'))
     .sort()
     .map((name) => `${name}:${String(headers[name])}\n`);
-  const text = `${method}\n${digest}\n${headers['content-type'] ?? ''}\n${headers['date'] ?? ''}\n${lines.join('')}${path}`;
+  const text = `${method}\n${digest}\n${headers['content-type'] ?? ''}\n${headers.date ?? ''}\n${lines.join('')}${path}`;
   const [scheme, signature = ''] = (headers.authorization ?? '').split(' ');
   return (
     scheme === 'Bearer' &&

@@ -35,9 +35,12 @@ export async function startFakeKeyVault(applicationKey?: KeyObject): Promise<Fak
   function answer({ path, headers, text }: SeenRequest): ScriptedReply {
     const url = new URL(path, base);
     if (url.pathname === '/tenant/oauth2/v2.0/token') return token(new URLSearchParams(text));
-    if (headers.authorization !== `Bearer ${TOKEN}` || url.searchParams.get('api-version') !== '7.4') {
-      return failure(401);
-    }
+    const isAllowed =
+      headers.authorization === `Bearer ${TOKEN}` && url.searchParams.get('api-version') === '7.4';
+    return isAllowed ? ofVault(url, text) : failure(401);
+  }
+
+  function ofVault(url: URL, text: string): ScriptedReply {
     const [, kind, name = '', third = '', fourth] = url.pathname.split('/');
     if (kind === 'secrets') return secret(`${name}/${third}`);
     if (kind !== 'keys' || name !== 'disk') return failure(404);

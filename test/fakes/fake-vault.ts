@@ -30,16 +30,16 @@ export async function startFakeVault(): Promise<FakeVault> {
     const body = (text === '' ? {} : JSON.parse(text)) as Readonly<Record<string, string>>;
     if (headers['x-vault-request'] !== 'true' || headers['x-vault-namespace'] !== NAMESPACE)
       return failure(400);
-    if (url.pathname === '/v1/auth/approle/login') {
-      return body['role_id'] === APP_ROLE.role_id && body['secret_id'] === APP_ROLE.secret_id
-        ? login()
-        : failure(400);
-    }
-    if (url.pathname === '/v1/auth/machines/login') {
-      return body['role'] === JWT_ROLE.role && body['jwt'] === JWT_ROLE.jwt ? login() : failure(400);
-    }
+    if (url.pathname.startsWith('/v1/auth/')) return isProven(url.pathname, body) ? login() : failure(400);
     if (!tokens.has(String(headers['x-vault-token']))) return failure(403);
     return transit(url.pathname, body) ?? secret(url) ?? failure(404);
+  }
+
+  function isProven(path: string, body: Readonly<Record<string, string>>): boolean {
+    if (path === '/v1/auth/machines/login')
+      return body['role'] === JWT_ROLE.role && body['jwt'] === JWT_ROLE.jwt;
+    const isRole = body['role_id'] === APP_ROLE.role_id && body['secret_id'] === APP_ROLE.secret_id;
+    return path === '/v1/auth/approle/login' && isRole;
   }
 
   function login(): ScriptedReply {
