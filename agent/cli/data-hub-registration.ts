@@ -22,11 +22,14 @@ export const dataHubRegistration: RoleRegistration = {
     }
     const { parseHubConfig } = await import('../data-hub/config.ts');
     const { dataHubRole } = await import('../data-hub/data-hub-role.ts');
+    const { createKmsDrivers } = await import('../data-hub/kms/kms-drivers.ts');
     const text = await readTextInput(around, file);
     const config = parseHubConfig(text, file.endsWith('.json') ? 'json' : 'toml');
     const offlineTexts = config.kbc.name === 'offline_fs_kbc' ? await readOfflineFiles(around) : [];
+    const userAgent = `verigo-cdh/${around.version}`;
+    const drivers = createKmsDrivers({ userAgent, clock: around.clock });
     return {
-      role: dataHubRole({ config, offlineTexts, userAgent: `verigo-cdh/${around.version}` }),
+      role: dataHubRole({ config, offlineTexts, drivers, userAgent }),
       logLevel: config.log.level,
     };
   },
