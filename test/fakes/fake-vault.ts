@@ -32,6 +32,7 @@ export async function startFakeVault(): Promise<FakeVault> {
       return failure(400);
     if (url.pathname.startsWith('/v1/auth/')) return isProven(url.pathname, body) ? login() : failure(400);
     if (!tokens.has(String(headers['x-vault-token']))) return failure(403);
+    if (url.pathname.startsWith('/v1/forbidden/')) return failure(403);
     return transit(url.pathname, body) ?? secret(url) ?? failure(404);
   }
 

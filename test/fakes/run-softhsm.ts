@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import pkcs11 from 'pkcs11js';
 
 const run = promisify(execFile);
 const LIBRARIES = [
@@ -22,8 +21,13 @@ export interface SoftHsm {
   stop(): Promise<void>;
 }
 
-/** The library of SoftHSM 2 (package softhsm2); undefined where it is not installed. */
-export function findSoftHsm(): string | undefined {
+/** The library of SoftHSM 2 (package softhsm2); undefined where it, or the npm package that loads it, is not installed. */
+export async function findSoftHsm(): Promise<string | undefined> {
+  const isLoadable = await import('pkcs11js').then(
+    () => true,
+    () => false,
+  );
+  if (!isLoadable) return undefined;
   if (spawnSync('softhsm2-util', ['--version']).status !== 0) return undefined;
   return LIBRARIES.find((path) => existsSync(path));
 }
@@ -48,7 +52,8 @@ export async function startSoftHsm(module: string): Promise<SoftHsm> {
 }
 
 /** Makes the keys and the secret: `rsa`, `aes`, `twin` twice, `sign` for signatures only, and the data object `database`. */
-export function fillToken(path: string): void {
+export async function fillToken(path: string): Promise<void> {
+  const { default: pkcs11 } = await import('pkcs11js');
   const module = new pkcs11.PKCS11();
   module.load(path);
   module.C_Initialize();

@@ -80,7 +80,16 @@ async function withSession<T>(
   } catch (error) {
     throw error instanceof KmsError ? error : tokenFailure(library, error);
   } finally {
-    if (handle !== undefined) module.C_CloseSession(handle);
+    if (handle !== undefined) close(module, handle);
+  }
+}
+
+/** What became of the session's work is known by now: a token that was pulled out meanwhile changes nothing about it. */
+function close(module: PKCS11, handle: Handle): void {
+  try {
+    module.C_CloseSession(handle);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
   }
 }
 

@@ -158,15 +158,25 @@ describe('an AWS in trouble', () => {
     expect(await failureOf(decrypt)).toMatchObject({ code });
   });
 
-  it('is asked where the credential says, whatever the environment says', async () => {
+  it.each([
+    ['the credential', 'eu-central-1', true],
+    ['the region', 'eu-nowhere-1', false], // of a name that nobody has
+  ])('is asked where %s says, whatever the environment says', async (_what, region, hasEndpoint) => {
+    const other = await startScriptedServer(() => reply);
+    if (!hasEndpoint) await guest.credential('aws', 'credential.json', CREDENTIAL);
     const before = process.env['AWS_ENDPOINT_URL'];
-    process.env['AWS_ENDPOINT_URL'] = 'http://127.0.0.1:9';
+    process.env['AWS_ENDPOINT_URL'] = other.url;
     try {
       reply = json({ Plaintext: Buffer.from(KEY).toString('base64'), KeyId: 'a key' });
-      expect(await decrypt()).toEqual(KEY);
+      const encrypted = { ciphertext: KEY, keyId: 'alias/guest', annotations: {} };
+      const decrypted = guest.decrypt(encrypted, { region });
+      if (hasEndpoint) expect(await decrypted).toEqual(KEY);
+      else await expect(decrypted).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' });
+      expect(other.seen).toHaveLength(0);
     } finally {
       if (before === undefined) delete process.env['AWS_ENDPOINT_URL'];
       else process.env['AWS_ENDPOINT_URL'] = before;
+      await other.close();
     }
   });
 

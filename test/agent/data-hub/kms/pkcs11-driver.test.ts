@@ -11,8 +11,9 @@ import { createKmsGuest, failureOf, KEY, type KmsGuest } from './kms-setup.ts';
 
 /** Where every test has to run, one that cannot fails instead of being skipped. */
 const mustRun = process.env['TEST_REQUIRE_TOOLS'] !== undefined;
-const library = findSoftHsm();
-if (library === undefined && !mustRun) console.warn('no softhsm2: PKCS#11 is not tested with a token');
+const library = await findSoftHsm();
+if (library === undefined && !mustRun)
+  console.warn('no softhsm2 or pkcs11js: PKCS#11 is not tested with a token');
 
 /** All that SoftHSM has of OAEP. */
 const RSA = { mechanism: 'RSA-OAEP' };
@@ -33,7 +34,7 @@ describe.skipIf(library === undefined && !mustRun)('a token in software', () => 
 
   beforeAll(async () => {
     hsm = await startSoftHsm(library ?? '');
-    fillToken(hsm.module);
+    await fillToken(hsm.module);
   });
 
   afterAll(async () => {
